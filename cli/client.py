@@ -1,0 +1,134 @@
+"""The HTTP client of the service's API: one method for each thing the commands ask for."""
+
+import json
+from collections.abc import Mapping
+from http.client import HTTPException, HTTPResponse
+from typing import cast
+from urllib.error import HTTPError
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+
+from cli.records import Build, BuildName, PipelineRecord
+from shared.errors import Conflict, InfrastructureError, InputError, KontinuousError, NotFound
+from shared.model import Json
+
+TIMEOUT_S = 30.0
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Unreachable(InfrastructureError):
+    """The service does not answer, or not now; asking again may help."""
+
+
+class Client:
+    """Speaks to the service at `url` with a JSON Web Token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+        self._opener = _opener(self.url)
+
+    def pipelines(self) -> list[PipelineRecord]:
+        """All pipelines that we may see."""
+        return cast(list[PipelineRecord], self._call("GET", "/api/v1/pipelines")["items"])
+
+    def create_pipeline(self, repository: str) -> None:
+        """Make a repository's pipeline known; one that is known already is fine."""
+        try:
+            self._call("POST", "/api/v1/pipelines", {"repository": repository})
+        except Conflict:
+            return
+
+    def start_build(self, repository: str, ref: str, only: list[str]) -> Build:
+        """Start a build of `ref`, of all stages or of those named in `only`."""
+        body: dict[str, Json] = {"ref": ref, "source": "cli"}
+        return cast(Build, self._call("POST", _builds_path(repository), body | ({"only": only} if only else {})))
+
+    def builds(self, repository: str, limit: int) -> list[Build]:
+        """A pipeline's builds, newest first."""
+        return cast(list[Build], self._call("GET", f"{_builds_path(repository)}?limit={limit}")["items"])
+
+    def build(self, name: BuildName) -> Build:
+        """One build as it is now."""
+        return cast(Build, self._call("GET", _build_path(name)))
+
+    def cancel(self, name: BuildName) -> Build:
+        """Ask for a build's end; returns at once."""
+        return cast(Build, self._call("POST", f"{_build_path(name)}/cancel"))
+
+    def put_secret(self, namespace: str, name: str, data: Mapping[str, str]) -> None:
+        """Hand over a Secret for the builds in a namespace; `data` values are base64, as in a Kubernetes Secret."""
+        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/secrets/{quote(name, safe='')}"
+        self._call("PUT", path, {"data": dict(data)})
+
+    def open_events(self, name: BuildName, timeout_s: float) -> HTTPResponse:
+        """Open the event stream of a build; `timeout_s` is how long one read may take."""
+        return self._open("GET", f"{_build_path(name)}/events", timeout_s=timeout_s)
+
+    def open_log(
+        self, name: BuildName, stage: str, attempt: int, offset: int, *, follow: bool, timeout_s: float
+    ) -> HTTPResponse:
+        """Open a stage's log from a byte offset: raw bytes, or with `follow` an event stream."""
+        query = {"attempt": attempt, "offset": offset} | ({"follow": "true"} if follow else {})
+        path = f"{_build_path(name)}/stages/{quote(stage, safe='')}/logs?{urlencode(query)}"
+        return self._open("GET", path, timeout_s=timeout_s)
+
+    def _call(self, method: str, path: str, body: Mapping[str, Json] | None = None) -> Json:
+        with self._open(method, path, body) as response:
+            try:
+                text = response.read()
+                return json.loads(text) if text else None
+            except (OSError, HTTPException) as error:
+                raise self._unreachable(error) from error
+            except ValueError as error:
+                raise InfrastructureError(f"{self.url}{path} did not answer with JSON; is it kontinuous?") from error
+
+    def _open(
+        self, method: str, path: str, body: Mapping[str, Json] | None = None, timeout_s: float = TIMEOUT_S
+    ) -> HTTPResponse:
+        request = Request(f"{self.url}{path}", method=method, headers={"Authorization": f"Bearer {self._token}"})
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
+        try:
+            return cast(HTTPResponse, self._opener.open(request, timeout=timeout_s))
+        except HTTPError as error:
+            with error:
+                raise _error_of(error) from error
+        except (OSError, HTTPException) as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        return Unreachable(f"the service at {self.url} does not answer ({getattr(error, 'reason', None) or error})")
+
+
+def _opener(url: str) -> OpenerDirector:
+    """An opener that keeps the user's proxy settings, except for this very machine."""
+    return build_opener(ProxyHandler({})) if urlsplit(url).hostname in LOOPBACK else build_opener()
+
+
+def _builds_path(repository: str) -> str:
+    return f"/api/v1/pipelines/{quote(repository)}/builds"
+
+
+def _build_path(name: BuildName) -> str:
+    return f"{_builds_path(name.repository)}/{name.number}"
+
+
+def _error_of(error: HTTPError) -> KontinuousError:
+    """What an HTTP error means to us; the service's own sentence where it sent one."""
+    try:
+        text = str(json.loads(error.read())["message"])
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
+        text = f"{error.url} answered {error.code} {error.reason}"
+    match error.code:
+        case 401 | 403:
+            return InputError(f"{text} (HTTP {error.code}: the token is not accepted)")
+        case 404:
+            return NotFound(text)
+        case 409:
+            return Conflict(text)
+        case code if code >= 500:
+            return Unreachable(text)
+        case _:
+            return InputError(text)

@@ -1,0 +1,75 @@
+"""The one-machine service: the one that runs already, or one started for this command alone.
+
+A service started here ends with this process, whatever ends it: its lifeline is its stdin. Every command that uses
+a service holds `<home>/clients.lock` shared, and who started the service waits to hold it alone before stopping it,
+so that no other run loses its service in mid-build.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cli.client import Client
+from cli.home import state_folder
+from cli.locks import ClientsLock, exclusive
+from cli.program import LocalProgram
+from cli.screen import Screen
+from cli.service_process import ServiceProcess
+from shared.errors import KontinuousError
+
+RECORD = "service.json"
+WAITING = "Another command still uses this service; waiting for its end (Ctrl-C: stop the service now)."
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that is up. `registry` is the internal registry's address, `objects` the folder of logs and
+    artifacts, both as this machine sees them; "" where the service does not tell."""
+
+    client: Client
+    registry: str = ""
+    objects: str = ""
+
+
+@contextmanager
+def opened(program: LocalProgram, screen: Screen) -> Iterator[Service]:
+    """Use the service that runs, or start one and stop it at the end; progress is shown on `screen`."""
+    home = state_folder()
+    clients = ClientsLock(home / "clients.lock")
+    process: ServiceProcess | None = None
+    try:
+        with exclusive(home / "start.lock"):
+            service = find(home)
+            if service is None:
+                process = ServiceProcess(program, screen)
+                service = _service(process.wait_until_ready())
+        yield service
+    finally:
+        if process is not None:
+            _stop(process, clients, screen)
+        clients.close()
+
+
+def find(home: Path) -> Service | None:
+    """The service that `<home>/service.json` names, if it answers."""
+    try:
+        service = _service(json.loads((home / RECORD).read_text()))
+        service.client.pipelines()
+    except (OSError, ValueError, KeyError, KontinuousError):
+        return None  # left behind by one that is gone; a new one takes its place
+    return service
+
+
+def _service(record: Mapping[str, Any]) -> Service:
+    return Service(Client(record["url"], record["token"]), record.get("registry", ""), record.get("objects", ""))
+
+
+def _stop(process: ServiceProcess, clients: ClientsLock, screen: Screen) -> None:
+    try:
+        if process.alive:
+            clients.hold_alone(lambda: screen.line(WAITING))
+    finally:
+        process.stop()

@@ -1,0 +1,227 @@
+"""The state machine: what a build is next, given what its stages reported and what the launcher sees.
+
+`advance` is pure and the only place where a status changes. It takes in what became of the running attempts
+(`coordinator.verdict`), stops what was cancelled, starts what may start, and records the end. The caller
+stores the new build and only then carries out the actions; each of them may be repeated without harm.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from coordinator.verdict import Limits, Sight, judge
+from shared import keys
+from shared.clock import seconds_between, timestamp
+from shared.model import DOCKER_PUBLISH, Attempt, Build, Stage, StageReport
+from shared.ports import JobPhase, JobRef, JobState
+from shared.status import Status, may_become
+
+MAX_ATTEMPTS = 3
+"""One run, and at most two more for what the infrastructure did before the user's work began."""
+
+LINGER_S = 30
+"""How long the containers of an attempt that has reported its end may take to be gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What is known from outside: reports by (stage id, attempt), this build's Jobs by name, the time.
+
+    `complete` says that `jobs` was just listed, so that a Job that is not in it does not exist.
+    """
+
+    reports: Mapping[tuple[str, int], StageReport]
+    jobs: Mapping[str, JobState]
+    now: datetime
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Create the Job of this attempt."""
+
+    stage_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Tell this Job's containers to stop."""
+
+    job: JobRef
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """This Job has ended and all it had to say was taken in: it may be removed."""
+
+    job: JobRef
+
+
+Action = Launch | Cancel | Discard
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next build, what to do about it, and whether to look again soon because something waits on time."""
+
+    build: Build
+    actions: tuple[Action, ...]
+    look_again: bool = False
+
+
+def advance(build: Build, seen: Observation, limits: Limits) -> Step:
+    """Take one step. With the same observation, a second step changes nothing more."""
+    look_again = False
+    if not build.finished:
+        build, look_again = _take_in(build, seen, limits)
+        build = _finish(_start(_skip(_stop(build, seen)), seen), seen)
+    actions = (*_launches(build, seen), *_clearing(build, seen))
+    return Step(build, actions, look_again or any(isinstance(action, Cancel) for action in actions))
+
+
+def startable(build: Build) -> Iterator[Stage]:
+    """The stages that may start now: never tried, and all before them succeeded or were not asked for."""
+    for stage in build.stages:
+        if stage.status is Status.PENDING and not stage.attempts:
+            yield stage
+        if stage.status not in (Status.SUCCESS, Status.SKIPPED):
+            return
+
+
+def with_launched(build: Build, stage_id: str, number: int, launched_at: str = "", waiting_for: str = "") -> Build:
+    """The build with the time at which an attempt's Job was accepted, or with what keeps it from being so."""
+
+    def mark(attempt: Attempt) -> Attempt:
+        if attempt.number != number or attempt.status.finished:
+            return attempt
+        return replace(attempt, launched_at=attempt.launched_at or launched_at, waiting_for=waiting_for)
+
+    stages = (
+        replace(stage, attempts=tuple(map(mark, stage.attempts))) if stage.id == stage_id else stage
+        for stage in build.stages
+    )
+    return replace(build, stages=tuple(stages))
+
+
+def _take_in(build: Build, seen: Observation, limits: Limits) -> tuple[Build, bool]:
+    stages = []
+    waits = False
+    for stage in build.stages:
+        if stage.attempts and not stage.attempts[-1].status.finished:
+            stage, wait = _take_in_stage(build, stage, seen, limits)
+            waits = waits or wait
+        stages.append(stage)
+    return replace(build, stages=tuple(stages)), waits
+
+
+def _take_in_stage(build: Build, stage: Stage, seen: Observation, limits: Limits) -> tuple[Stage, bool]:
+    old = stage.attempts[-1]
+    sight = Sight(
+        report=seen.reports.get((stage.id, old.number)),
+        job=seen.jobs.get(old.job),
+        complete=seen.complete,
+        cancelling=bool(build.cancel_requested),
+        now=seen.now,
+    )
+    verdict = judge(stage.spec, old, sight, limits)
+    if not may_become(old.status, verdict.attempt.status):
+        raise AssertionError(f"{old.job} may not go from {old.status} to {verdict.attempt.status}")
+    stage = replace(stage, attempts=(*stage.attempts[:-1], verdict.attempt))
+    if verdict.may_retry and not build.cancel_requested and _may_repeat(stage):
+        stage = _with_new_attempt(build, stage, seen)
+    return stage, verdict.wait
+
+
+def _may_repeat(stage: Stage) -> bool:
+    """A publish is never repeated by itself: half of it may be out in the world."""
+    return stage.spec.type != DOCKER_PUBLISH and len(stage.attempts) < MAX_ATTEMPTS
+
+
+def _stop(build: Build, seen: Observation) -> Build:
+    """Where a cancel was asked for, end all that has no Job; what has one ends when its Job does."""
+    if not build.cancel_requested:
+        return build
+    return replace(build, stages=tuple(_stop_stage(stage, seen) for stage in build.stages))
+
+
+def _stop_stage(stage: Stage, seen: Observation) -> Stage:
+    if stage.status.finished:
+        return stage
+    if not stage.attempts:
+        return replace(stage, cancelled=True)
+    last = stage.attempts[-1]
+    if last.launched_at:
+        return stage
+    ended = replace(last, status=Status.CANCELLED, reason="cancelled", finished_at=timestamp(seen.now))
+    return replace(stage, attempts=(*stage.attempts[:-1], ended))
+
+
+def _skip(build: Build) -> Build:
+    """After a failure, the stages that were not tried will not run."""
+    failed = next((stage for stage in build.stages if stage.status is Status.FAIL), None)
+    if failed is None:
+        return build
+    reason = f"{failed.spec.name!r} failed"
+    return replace(
+        build,
+        stages=tuple(
+            replace(stage, skipped=reason) if stage.status is Status.PENDING and not stage.attempts else stage
+            for stage in build.stages
+        ),
+    )
+
+
+def _start(build: Build, seen: Observation) -> Build:
+    if build.cancel_requested:
+        return build
+    starting = {stage.id for stage in startable(build)}
+    stages = (_with_new_attempt(build, stage, seen) if stage.id in starting else stage for stage in build.stages)
+    return replace(build, stages=tuple(stages))
+
+
+def _with_new_attempt(build: Build, stage: Stage, seen: Observation) -> Stage:
+    number = len(stage.attempts) + 1
+    job = keys.job_name(build.repository, build.number, stage.id, number)
+    return replace(stage, attempts=(*stage.attempts, Attempt(number, job, created_at=timestamp(seen.now))))
+
+
+def _finish(build: Build, seen: Observation) -> Build:
+    if not all(stage.status.finished for stage in build.stages):
+        return build
+    failed = next((stage for stage in build.stages if stage.status is Status.FAIL), None)
+    reason = f"{failed.spec.name}: {failed.attempts[-1].reason}" if failed else build.cancel_requested
+    return replace(build, finished_at=timestamp(seen.now), reason=reason)
+
+
+def _launches(build: Build, seen: Observation) -> Iterator[Launch]:
+    for stage in build.stages:
+        if not stage.attempts:
+            continue
+        last = stage.attempts[-1]
+        if last.status is Status.PENDING and not last.launched_at and last.job not in seen.jobs:
+            yield Launch(stage.id, last.number)
+
+
+def _clearing(build: Build, seen: Observation) -> Iterator[Cancel | Discard]:
+    """What to do about Jobs that are there: those of ended attempts go, and all go where a cancel was asked for."""
+    attempts = {attempt.job: (stage, attempt) for stage in build.stages for attempt in stage.attempts}
+    for name, job in seen.jobs.items():
+        stage, attempt = attempts.get(name, (None, None))
+        over = attempt is None or attempt.status.finished
+        if job.phase is JobPhase.FINISHED:
+            if over:
+                yield Discard(job.ref)
+        elif job.phase is not JobPhase.GONE and (
+            build.cancel_requested or (over and not _is_leaving(stage, attempt, seen))
+        ):
+            yield Cancel(job.ref)
+
+
+def _is_leaving(stage: Stage | None, attempt: Attempt | None, seen: Observation) -> bool:
+    """A stage that has just said its last word ends by itself."""
+    if stage is None or attempt is None:
+        return False
+    report = seen.reports.get((stage.id, attempt.number))
+    since = seconds_between(attempt.finished_at, timestamp(seen.now)) or 0.0
+    return report is not None and report.status.final and since < LINGER_S

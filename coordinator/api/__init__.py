@@ -1,0 +1,1 @@
+"""The HTTP API: Bottle routes, one module per resource. No decisions are made here."""

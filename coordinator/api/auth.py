@@ -1,0 +1,81 @@
+"""Who is asking: a JSON Web Token in the Authorization header, signed with AuthSecret."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import bottle
+import jwt
+
+from coordinator.api.errors import HttpError
+
+ALGORITHM = "HS256"
+IDENTITY = "kontinuous.identity"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A caller whose token holds: their access token at the source host, and a login name where the token has one."""
+
+    access_token: str = field(repr=False)
+    login: str = ""
+
+
+def identify(header: str, secret: bytes) -> Identity:
+    """Check an Authorization header; raises HttpError 401 that says what is wrong with it.
+
+    The payload is `{"identities": [{"access_token": …}]}`, optionally with `exp` and `sub`. The algorithm is pinned,
+    so that a token cannot choose how it is checked.
+    """
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise HttpError(401, "no_token", "send a token in the header `Authorization: Bearer {token}`")
+    try:
+        payload = jwt.decode(token.strip(), secret, algorithms=[ALGORITHM])
+    except jwt.ExpiredSignatureError as error:
+        raise HttpError(401, "token_expired", "the token has expired: make a new one") from error
+    except jwt.InvalidTokenError as error:
+        raise HttpError(401, "bad_token", f"the token is not valid: {error}") from error
+    return _identity(payload)
+
+
+def _identity(payload: dict[str, Any]) -> Identity:
+    identities = payload.get("identities")
+    first = identities[0] if isinstance(identities, list) and identities else None
+    token = first.get("access_token") if isinstance(first, dict) else None
+    if not isinstance(token, str) or not token:
+        raise HttpError(401, "bad_token", 'the token\'s payload has no {"identities": [{"access_token": …}]}')
+    return Identity(token, str(payload.get("sub", "")))
+
+
+def issue(secret: bytes, login: str, access_token: str = "local") -> str:
+    """Make a token for `login`, as README describes it."""
+    return jwt.encode({"identities": [{"access_token": access_token}], "sub": login}, secret, algorithm=ALGORITHM)
+
+
+class AuthPlugin:
+    """Lets a request through to its route only with a valid token, unless the route is marked `public`."""
+
+    name = "auth"
+    api = 2
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def apply(self, callback: Callable[..., Any], route: Any) -> Callable[..., Any]:
+        """Wrap one route, as Bottle asks of a plugin."""
+        if route.config.get("public"):
+            return callback
+
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            header = bottle.request.get_header("Authorization", "")
+            bottle.request.environ[IDENTITY] = identify(header, self._secret)
+            return callback(*args, **kwargs)
+
+        return checked
+
+
+def caller() -> Identity:
+    """The identity of the request at hand."""
+    identity: Identity = bottle.request.environ[IDENTITY]
+    return identity

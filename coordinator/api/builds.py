@@ -1,0 +1,71 @@
+"""Routes of builds: start, list, read, cancel, and watch as an event stream."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import bottle
+
+from coordinator.api.auth import caller
+from coordinator.api.errors import JsonBottle
+from coordinator.api.requests import number_query, read_object, text_field, text_list_field
+from coordinator.api.streams import KEEP_ALIVE, as_stream, event
+from coordinator.builds import Builds
+from coordinator.changes import BuildChanges
+from coordinator.store import BuildStore
+from coordinator.views import build_view
+from shared import keys
+from shared.model import Repository, Trigger
+
+BUILDS = "/api/v1/pipelines/<host>/<owner>/<name>/builds"
+KEEP_ALIVE_S = 5.0
+
+
+def add_routes(app: JsonBottle, store: BuildStore, builds: Builds, changes: BuildChanges) -> None:
+    """Add the routes of builds."""
+
+    @app.post(BUILDS)
+    def create_build(host: str, owner: str, name: str) -> dict[str, Any]:
+        body = read_object()
+        trigger = Trigger(text_field(body, "source", "api"), caller().login)
+        only = text_list_field(body, "only")
+        build = builds.create(Repository(host, owner, name), text_field(body, "ref"), trigger, only)
+        bottle.response.status = 201
+        return build_view(build)
+
+    @app.get(BUILDS)
+    def list_builds(host: str, owner: str, name: str) -> dict[str, Any]:
+        repository = Repository(host, owner, name)
+        store.pipeline(repository)
+        found = store.builds(repository)[: number_query("limit", None)]
+        return {"items": [build_view(build) for build in found]}
+
+    @app.get(f"{BUILDS}/<number:int>")
+    def read_build(host: str, owner: str, name: str, number: int) -> dict[str, Any]:
+        return build_view(store.build(Repository(host, owner, name), number).value)
+
+    @app.post(f"{BUILDS}/<number:int>/cancel")
+    def cancel_build(host: str, owner: str, name: str, number: int) -> dict[str, Any]:
+        build = builds.cancel(Repository(host, owner, name), number, caller().login)
+        bottle.response.status = 202
+        return build_view(build)
+
+    @app.get(f"{BUILDS}/<number:int>/events")
+    def watch_build(host: str, owner: str, name: str, number: int) -> Iterator[bytes]:
+        repository = Repository(host, owner, name)
+        store.build(repository, number)
+        return as_stream(_build_events(store, changes, repository, number))
+
+
+def _build_events(store: BuildStore, changes: BuildChanges, repository: Repository, number: int) -> Iterator[bytes]:
+    key = keys.build_key(repository, number)
+    revision = -1
+    while not changes.closed:
+        stored = store.build(repository, number)
+        if stored.revision != revision:
+            revision = stored.revision
+            yield event("build", build_view(stored.value))
+        if stored.value.finished:
+            yield event("end", {})
+            return
+        if not changes.wait(key, revision, KEEP_ALIVE_S):
+            yield KEEP_ALIVE

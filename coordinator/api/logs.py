@@ -1,0 +1,52 @@
+"""Routes of logs: what is stored, from any byte on, or live as an event stream."""
+
+import base64
+from collections.abc import Iterator
+from itertools import chain
+
+import bottle
+
+from coordinator.api.builds import BUILDS
+from coordinator.api.errors import JsonBottle
+from coordinator.api.requests import flag_query, number_query
+from coordinator.api.streams import KEEP_ALIVE, as_stream, event
+from coordinator.log_reader import LogReader, find_stage
+from coordinator.store import BuildStore
+from shared.errors import NotFound
+from shared.model import Repository
+
+
+def add_routes(app: JsonBottle, store: BuildStore, logs: LogReader) -> None:
+    """Add the routes of logs."""
+
+    @app.get(f"{BUILDS}/<number:int>/stages/<stage>/logs")
+    def read_log(host: str, owner: str, name: str, number: int, stage: str) -> Iterator[bytes]:
+        repository = Repository(host, owner, name)
+        found = find_stage(store.build(repository, number).value, stage)
+        offset = number_query("offset", 0) or 0
+        attempt = number_query("attempt", None)
+        if attempt is not None and attempt not in (a.number for a in found.attempts):
+            raise NotFound(
+                f"stage {found.id!r} of build {number} has no attempt {attempt}; it has {len(found.attempts)}"
+            )
+        if flag_query("follow"):
+            return as_stream(_log_events(logs.follow(repository, number, found.id, attempt, offset), offset))
+        bottle.response.content_type = "application/octet-stream"
+        return _begun(logs.read(repository, number, found.id, attempt or len(found.attempts), offset))
+
+
+def _begun(data: Iterator[bytes]) -> Iterator[bytes]:
+    """Read the first piece now, so that a store that is down is an error and not an empty answer."""
+    return chain([next(data, b"")], data)
+
+
+def _log_events(data: Iterator[bytes], offset: int) -> Iterator[bytes]:
+    for piece in data:
+        if not piece:
+            yield KEEP_ALIVE
+            continue
+        text = base64.b64encode(piece).decode()
+        end = offset + len(piece)
+        yield event("log", {"offset": offset, "data": text}, id_=str(end))
+        offset = end
+    yield event("end", {"offset": offset})

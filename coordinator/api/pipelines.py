@@ -1,0 +1,33 @@
+"""Routes of pipelines: list and create."""
+
+from typing import Any
+
+import bottle
+
+from coordinator.api.errors import HttpError, JsonBottle
+from coordinator.api.requests import read_object, text_field
+from coordinator.builds import Builds
+from coordinator.store import BuildStore
+from coordinator.views import pipeline_view
+from shared.model import Repository
+
+
+def add_routes(app: JsonBottle, store: BuildStore, builds: Builds) -> None:
+    """Add the routes of pipelines."""
+
+    @app.get("/api/v1/pipelines")
+    def list_pipelines() -> dict[str, Any]:
+        return {"items": [pipeline_view(record) for record in store.pipelines()]}
+
+    @app.post("/api/v1/pipelines")
+    def create_pipeline() -> dict[str, Any]:
+        record = builds.create_pipeline(_repository(text_field(read_object(), "repository")))
+        bottle.response.status = 201
+        return pipeline_view(record)
+
+
+def _repository(text: str) -> Repository:
+    parts = text.split("/")
+    if len(parts) != 3 or not all(part and part not in (".", "..") for part in parts):
+        raise HttpError(400, "bad_field", f"'repository' is {text!r}, not host/owner/name")
+    return Repository(*parts)

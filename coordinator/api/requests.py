@@ -1,0 +1,57 @@
+"""Reading what a request brings: its JSON body and its query, with clear errors."""
+
+import json
+from typing import Any
+
+import bottle
+
+from coordinator.api.errors import HttpError
+
+MAX_BODY_BYTES = 1024 * 1024
+
+
+def read_object() -> dict[str, Any]:
+    """The body as a JSON object; {} where there is none. Raises HttpError 400 or 413."""
+    data = bottle.request.body.read(MAX_BODY_BYTES + 1)
+    if len(data) > MAX_BODY_BYTES:
+        raise HttpError(413, "too_large", f"the body is over {MAX_BODY_BYTES} bytes")
+    if not data:
+        return {}
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise HttpError(400, "bad_json", f"the body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise HttpError(400, "bad_json", "the body is not a JSON object")
+    return value
+
+
+def text_field(body: dict[str, Any], name: str, default: str | None = None) -> str:
+    """A string in the body; raises HttpError 400 where it is missing and has no default, or is no string."""
+    value = body.get(name, default)
+    if not isinstance(value, str):
+        raise HttpError(400, "bad_field", f"{name!r} is not a string" if name in body else f"{name!r} is missing")
+    return value
+
+
+def text_list_field(body: dict[str, Any], name: str) -> tuple[str, ...]:
+    """A list of strings in the body, empty where it is missing; raises HttpError 400."""
+    value = body.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise HttpError(400, "bad_field", f"{name!r} is not a list of strings")
+    return tuple(value)
+
+
+def number_query(name: str, default: int | None) -> int | None:
+    """A whole number from 0 on in the query string; raises HttpError 400."""
+    text = bottle.request.query.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise HttpError(400, "bad_query", f"{name}={text!r} is not a whole number")
+    return int(text)
+
+
+def flag_query(name: str) -> bool:
+    """Whether a flag in the query string is set: `true` or `1`."""
+    return bottle.request.query.get(name, "").lower() in ("1", "true")

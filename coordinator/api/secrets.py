@@ -1,0 +1,32 @@
+"""The route that hands Secrets to a launcher that keeps its own, as the one-machine mode's does.
+
+On a cluster there is no such route: Secrets are Kubernetes' own there.
+"""
+
+import base64
+import binascii
+from typing import Any
+
+import bottle
+
+from coordinator.api.errors import HttpError, JsonBottle
+from coordinator.api.requests import read_object
+from shared.ports import SecretIntake
+
+
+def add_routes(app: JsonBottle, intake: SecretIntake) -> None:
+    """Add the route."""
+
+    @app.put("/api/v1/namespaces/<namespace>/secrets/<name>")
+    def put_secret(namespace: str, name: str) -> None:
+        intake.put_secret(namespace, name, _decoded(read_object().get("data")))
+        bottle.response.status = 204
+
+
+def _decoded(data: Any) -> dict[str, bytes]:
+    if not isinstance(data, dict):
+        raise HttpError(400, "bad_field", "'data' is not an object of key → base64")
+    try:
+        return {key: base64.b64decode(value, validate=True) for key, value in data.items()}
+    except (TypeError, binascii.Error) as error:
+        raise HttpError(400, "bad_field", f"a value in 'data' is not base64: {error}") from error

@@ -1,0 +1,74 @@
+"""What callers may do with pipelines and builds, whichever face they come through."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from coordinator.expand import Request, expand, needs_image
+from coordinator.manifests import check_contexts
+from coordinator.settings import Settings
+from coordinator.store import BuildStore
+from shared.clock import timestamp
+from shared.errors import Conflict
+from shared.model import Build, PipelineRecord, Repository, Trigger
+from shared.pipeline_file import parse
+from shared.ports import SourceHost
+from shared.status import Status
+
+PIPELINE_FILE = ".pipeline.yml"
+
+
+class Builds:
+    """Creates pipelines and builds, and cancels builds."""
+
+    def __init__(self, store: BuildStore, source: SourceHost, settings: Settings) -> None:
+        self._store = store
+        self._source = source
+        self._settings = settings
+
+    def create_pipeline(self, repository: Repository) -> PipelineRecord:
+        """Begin to serve a repository; raises NotFound where there is none, Conflict where it has a pipeline."""
+        return self._store.create_pipeline(repository, self._source.clone_url(repository))
+
+    def create(self, repository: Repository, ref: str, trigger: Trigger, only: Collection[str] = ()) -> Build:
+        """Start a build of a branch, tag or commit: read its pipeline file, expand it, store it.
+
+        `only` names the stages to run; all others are skipped. Raises NotFound for the repository, the ref or the
+        file, and PipelineFileError or InputError for what the file says.
+        """
+        self._store.pipeline(repository)
+        commit = self._source.commit(repository, ref)
+        pipeline = parse(self._source.read_file(repository, PIPELINE_FILE, commit.sha)).pipeline
+        asks_image = bool(only) and any(needs_image(spec) for spec in pipeline.stages)
+        request = Request(
+            repository=repository,
+            commit=commit,
+            clone_url=self._source.clone_url(repository),
+            trigger=trigger,
+            only=only,
+            inherited_image=self._newest_image(repository) if asks_image else "",
+        )
+
+        def make(number: int) -> Build:
+            build = expand(pipeline, request, number, self._settings.stage_images, timestamp())
+            check_contexts(build, self._settings)
+            return build
+
+        make(0)  # complain before a number is spent
+        return self._store.create_build(repository, make)
+
+    def cancel(self, repository: Repository, number: int, actor: str) -> Build:
+        """Ask for a build's end; raises NotFound, or Conflict where it has ended already."""
+        if self._store.build(repository, number).value.finished:
+            raise Conflict(f"build {number} of {repository} has ended already")
+        reason = f"cancelled by {actor}" if actor else "cancelled"
+        return self._store.update_build(
+            repository, number, lambda b: b if b.finished or b.cancel_requested else replace(b, cancel_requested=reason)
+        )
+
+    def _newest_image(self, repository: Repository) -> str:
+        """The image that the newest build with one made, or ""."""
+        for build in self._store.builds(repository):
+            for stage in reversed(build.stages):
+                if stage.status is Status.SUCCESS and isinstance(stage.attempts[-1].result.get("image"), str):
+                    return str(stage.attempts[-1].result["image"])
+        return ""

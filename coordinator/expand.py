@@ -1,0 +1,117 @@
+"""Expanding: a pipeline file and what set it off become a Build. Pure; nothing is stored or started here."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from shared.codec import encode
+from shared.errors import InputError
+from shared.keys import stage_ids
+from shared.model import (
+    COMMAND,
+    DOCKER_BUILD,
+    DOCKER_PUBLISH,
+    Build,
+    Commit,
+    Pipeline,
+    Repository,
+    Stage,
+    StageSpec,
+    Trigger,
+)
+
+MAX_BUILD_BYTES = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for. `only` names stages (by name or id) to run alone; empty means all.
+
+    `inherited_image` is the image (`path@sha256:…`) that an earlier build of the repository made, for stages
+    that need one when the stage that builds it was not asked for; "" where there is none.
+    """
+
+    repository: Repository
+    commit: Commit
+    clone_url: str
+    trigger: Trigger
+    only: Collection[str] = field(default_factory=tuple)
+    inherited_image: str = ""
+
+
+def expand(pipeline: Pipeline, request: Request, number: int, images: Mapping[str, str], now: str) -> Build:
+    """Make the Build that a request asks for, with every stage PENDING or SKIPPED.
+
+    `images` maps stage types to their images. Raises InputError for a stage type without an image, a name in
+    `only` that no stage has, a stage that needs an image none has built, or a build that is too large to store.
+    """
+    ids = stage_ids(spec.name for spec in pipeline.stages)
+    _check_selection(pipeline, ids, request.only)
+    stages = tuple(
+        Stage(id_, spec, _image_of(spec, images), skipped="" if _selected(spec, id_, request.only) else "not asked for")
+        for id_, spec in zip(ids, pipeline.stages, strict=True)
+    )
+    inherited = _check_images(stages, request.inherited_image)
+    build = Build(
+        repository=request.repository,
+        number=number,
+        pipeline=pipeline,
+        commit=request.commit,
+        clone_url=request.clone_url,
+        trigger=request.trigger,
+        stages=stages,
+        created_at=now,
+        inherited_image=inherited,
+    )
+    size = len(encode(build))
+    if size > MAX_BUILD_BYTES:
+        raise InputError(
+            f"the pipeline makes a build of {size} bytes, and {MAX_BUILD_BYTES} is the most that is stored"
+        )
+    return build
+
+
+def needs_image(spec: StageSpec) -> bool:
+    """Say whether a stage works on the image that an earlier stage built."""
+    return spec.type == DOCKER_PUBLISH or (spec.type == COMMAND and not spec.params.get("image"))
+
+
+def _selected(spec: StageSpec, id_: str, only: Collection[str]) -> bool:
+    return not only or spec.name in only or id_ in only
+
+
+def _check_selection(pipeline: Pipeline, ids: tuple[str, ...], only: Collection[str]) -> None:
+    known = {*ids, *(spec.name for spec in pipeline.stages)}
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        names = ", ".join(repr(spec.name) for spec in pipeline.stages)
+        raise InputError(f"there is no stage {unknown[0]!r} in the pipeline; its stages are {names}")
+
+
+def _image_of(spec: StageSpec, images: Mapping[str, str]) -> str:
+    if spec.type not in images:
+        raise InputError(
+            f"stage {spec.name!r} has the type {spec.type!r}, and this installation has no image for that type"
+        )
+    return images[spec.type]
+
+
+def _check_images(stages: tuple[Stage, ...], inherited: str) -> str:
+    built = False
+    used = ""
+    for stage in stages:
+        if stage.skipped:
+            continue
+        if needs_image(stage.spec) and not built:
+            if not inherited:
+                raise InputError(_no_image(stage.spec, stages))
+            used = inherited
+        built = built or stage.spec.type == DOCKER_BUILD
+    return used
+
+
+def _no_image(spec: StageSpec, stages: tuple[Stage, ...]) -> str:
+    builders = [stage.spec.name for stage in stages if stage.spec.type == DOCKER_BUILD]
+    if builders:
+        return f"stage {spec.name!r} needs the image of {builders[0]!r}, which no earlier build has made: run that stage too"
+    advice = "name one in params.image or " if spec.type == COMMAND else ""
+    return f"stage {spec.name!r} needs an image: {advice}put a docker_build stage before it"

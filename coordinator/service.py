@@ -1,0 +1,77 @@
+"""One coordinator, put together: the same on a cluster and on one machine, but for the adapters it is handed."""
+
+import time
+from contextlib import suppress
+
+from coordinator.api.auth import issue
+from coordinator.api.server import HttpServer, make_app
+from coordinator.builds import Builds
+from coordinator.changes import BuildChanges
+from coordinator.log_reader import LogReader
+from coordinator.reconcile import Reconciler
+from coordinator.retention import Retention
+from coordinator.settings import Settings
+from coordinator.store import BuildStore
+from shared.errors import Conflict
+from shared.ports import KeyValue, Launcher, ObjectStore, SecretIntake, SourceHost
+
+POLL_S = 0.2
+
+
+class Service:
+    """The reconciler and the HTTP server over one set of adapters. Making it binds the port and starts nothing."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        kv: KeyValue,
+        objects: ObjectStore,
+        launcher: Launcher,
+        source: SourceHost,
+        intake: SecretIntake | None = None,
+    ) -> None:
+        store = BuildStore(kv)
+        self._settings = settings
+        self._store = store
+        changes = BuildChanges()
+        logs = LogReader(store, objects, launcher, changes)
+        builds = Builds(store, source, settings)
+        self._builds = builds
+        self._reconciler = Reconciler(
+            settings, kv, launcher, changes, Retention(store, objects, settings.retention_builds)
+        )
+        self._server = HttpServer(settings, make_app(settings, kv, objects, builds, logs, changes, intake))
+
+    @property
+    def port(self) -> int:
+        """The port that the API is served on."""
+        return self._server.port
+
+    def run(self) -> None:
+        """Reconcile and answer requests until `stop` is called from another thread."""
+        self._reconciler.start()
+        self._server.serve()
+
+    def stop(self) -> None:
+        """End `run`; builds in flight go on by themselves."""
+        self._reconciler.stop()
+        self._server.stop()
+
+    def token(self, login: str) -> str:
+        """A token for this machine's own user, who needs no access token of a source host."""
+        return issue(self._settings.auth_secret, login)
+
+    def drain(self, actor: str, limit_s: float) -> bool:
+        """Cancel all builds that are running and wait for their end; False when some have not ended in time.
+
+        Must be called before `stop`, while `run` still works on them.
+        """
+        deadline = time.monotonic() + limit_s
+        while running := [build for _, build in self._store.all_builds() if not build.finished]:
+            for build in running:
+                with suppress(Conflict):
+                    self._builds.cancel(build.repository, build.number, actor)
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_S)
+        return True

@@ -1,0 +1,124 @@
+"""Pipelines and builds in etcd: whole JSON values, changed only by compare-and-put."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from shared import keys
+from shared.clock import timestamp
+from shared.codec import decode, encode
+from shared.errors import Conflict, InputError, NotFound, StoreError
+from shared.model import Build, PipelineRecord, Repository, StageReport
+from shared.ports import Entry, KeyValue
+
+T = TypeVar("T")
+
+_MAX_RACES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[T]):
+    """A value and the revision it was read at."""
+
+    value: T
+    revision: int
+
+
+class BuildStore:
+    """What the coordinator keeps. Every call raises StoreError when etcd cannot be reached."""
+
+    def __init__(self, kv: KeyValue) -> None:
+        self._kv = kv
+
+    def pipelines(self) -> tuple[PipelineRecord, ...]:
+        """All pipelines, by the names of their repositories."""
+        return tuple(decode(PipelineRecord, entry.value) for entry in self._kv.list(keys.PIPELINES))
+
+    def pipeline(self, repository: Repository) -> PipelineRecord:
+        """One pipeline; raises NotFound."""
+        return self._pipeline(repository).value
+
+    def create_pipeline(self, repository: Repository, clone_url: str) -> PipelineRecord:
+        """Add a pipeline; raises Conflict where the repository has one."""
+        record = PipelineRecord(repository, timestamp(), clone_url)
+        if not self._kv.create(keys.pipeline_key(repository), encode(record)):
+            raise Conflict(f"{repository} has a pipeline already")
+        return record
+
+    def create_build(self, repository: Repository, make: Callable[[int], Build]) -> Build:
+        """Store a new build under the next number; `make` gets the number and returns the build."""
+        build = make(self._next_number(repository))
+        if not self._kv.create(keys.build_key(repository, build.number), encode(build)):
+            raise StoreError(f"build {build.number} of {repository} exists already, though its number was new")
+        return build
+
+    def build(self, repository: Repository, number: int) -> Stored[Build]:
+        """One build; raises NotFound."""
+        stored = self.build_at(keys.build_key(repository, number))
+        if stored is None:
+            raise NotFound(f"{repository} has no build {number}")
+        return stored
+
+    def build_at(self, key: str) -> Stored[Build] | None:
+        """The build under an etcd key, or None."""
+        entry = self._kv.get(key)
+        return Stored(decode(Build, entry.value), entry.revision) if entry else None
+
+    def builds(self, repository: Repository) -> tuple[Build, ...]:
+        """All builds of a repository, the newest first."""
+        entries = self._kv.list(keys.builds_prefix(repository))
+        return tuple(decode(Build, entry.value) for entry in reversed(entries))
+
+    def all_builds(self) -> tuple[tuple[str, Build], ...]:
+        """Every build with its key."""
+        return tuple((entry.key, decode(Build, entry.value)) for entry in self._kv.list(keys.BUILDS))
+
+    def replace_build(self, stored: Stored[Build], build: Build) -> bool:
+        """Write a build over the one that was read; False where somebody was faster."""
+        return self._kv.replace(keys.build_key(build.repository, build.number), encode(build), stored.revision)
+
+    def update_build(self, repository: Repository, number: int, change: Callable[[Build], Build]) -> Build:
+        """Change a build whatever others write meanwhile; raises NotFound."""
+        for _ in range(_MAX_RACES):
+            stored = self.build(repository, number)
+            changed = change(stored.value)
+            if changed == stored.value or self.replace_build(stored, changed):
+                return changed
+        raise StoreError(f"build {number} of {repository} changes too fast to be written")
+
+    def delete_build(self, build: Build) -> None:
+        """Remove a build and its reports."""
+        self._kv.delete(keys.build_key(build.repository, build.number))
+        for entry in self._kv.list(keys.reports_prefix(build.repository, build.number)):
+            self._kv.delete(entry.key)
+
+    def reports(self, build: Build) -> dict[tuple[str, int], StageReport]:
+        """What the stages of a build have reported, by (stage id, attempt). One that makes no sense is a failure."""
+        found = {}
+        for entry in self._kv.list(keys.reports_prefix(build.repository, build.number)):
+            stage_id, attempt = entry.key.rsplit("/", 2)[1:]
+            if attempt.isdecimal():
+                found[stage_id, int(attempt)] = _report(entry)
+        return found
+
+    def _pipeline(self, repository: Repository) -> Stored[PipelineRecord]:
+        entry = self._kv.get(keys.pipeline_key(repository))
+        if entry is None:
+            raise NotFound(f"{repository} has no pipeline: create it first")
+        return Stored(decode(PipelineRecord, entry.value), entry.revision)
+
+    def _next_number(self, repository: Repository) -> int:
+        for _ in range(_MAX_RACES):
+            stored = self._pipeline(repository)
+            number = stored.value.last_build + 1
+            record = encode(replace(stored.value, last_build=number))
+            if self._kv.replace(keys.pipeline_key(repository), record, stored.revision):
+                return number
+        raise StoreError(f"too many builds of {repository} are started at once")
+
+
+def _report(entry: Entry) -> StageReport:
+    try:
+        return decode(StageReport, entry.value)
+    except InputError as error:
+        return StageReport.unreadable(str(error))

@@ -1,0 +1,60 @@
+"""How builds and pipelines look from outside: the JSON of the API."""
+
+from typing import Any
+
+from shared.clock import seconds_between, timestamp
+from shared.codec import to_json
+from shared.model import Attempt, Build, PipelineRecord, Stage
+
+
+def pipeline_view(record: PipelineRecord) -> dict[str, Any]:
+    """A pipeline as the API shows it."""
+    return {"repository": str(record.repository), "created_at": record.created_at}
+
+
+def build_view(build: Build) -> dict[str, Any]:
+    """A build with its stages as the API shows it. Times are UTC ISO-8601 or "", durations seconds or null."""
+    return {
+        "repository": str(build.repository),
+        "number": build.number,
+        "status": build.status.value,
+        "reason": build.reason,
+        "pipeline": build.pipeline.name,
+        "namespace": build.pipeline.namespace,
+        "commit": {**to_json(build.commit), "branch": build.commit.branch},
+        "trigger": to_json(build.trigger),
+        "created_at": build.created_at,
+        "finished_at": build.finished_at,
+        "seconds": seconds_between(build.created_at, build.finished_at),
+        "cancel_requested": bool(build.cancel_requested),
+        "stages": [stage_view(stage) for stage in build.stages],
+    }
+
+
+def stage_view(stage: Stage) -> dict[str, Any]:
+    """A stage with its newest attempt as the API shows it; `attempt` is 0 before the first."""
+    attempt = stage.attempts[-1] if stage.attempts else Attempt(0, "", reason=stage.skipped)
+    return {
+        "id": stage.id,
+        "name": stage.spec.name,
+        "type": stage.spec.type,
+        "status": stage.status.value,
+        "attempt": attempt.number,
+        "reason": attempt.reason,
+        "fault": attempt.fault.value if attempt.fault else "",
+        "exit_code": attempt.exit_code,
+        "waiting_for": attempt.waiting_for,
+        "result": to_json(attempt.result),
+        "warnings": list(attempt.warnings),
+        "seconds": _seconds(attempt),
+        "log_bytes": attempt.log_bytes,
+        "created_at": attempt.created_at,
+        "launched_at": attempt.launched_at,
+        "started_at": attempt.started_at,
+        "finished_at": attempt.finished_at,
+        "timings": to_json(attempt.timings),
+    }
+
+
+def _seconds(attempt: Attempt) -> float | None:
+    return seconds_between(attempt.created_at, attempt.finished_at or (timestamp() if attempt.created_at else ""))

@@ -1,0 +1,1 @@
+"""The one-machine mode: the engine, the services and the images that a pipeline needs where there is no cluster."""

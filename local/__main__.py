@@ -1,0 +1,88 @@
+"""`python -m local`: the one-machine mode as a program; the `kontinuous` command starts it.
+
+Results are one JSON line on stdout. Progress goes to stderr, and so does an error, as one line that begins with
+`kontinuous: `. The exit codes are those of `shared.errors`.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+from local.home import open_home
+from shared.codec import to_json
+from shared.errors import EXIT_SUCCESS, KontinuousError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line asks for; returns the exit code."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    options = _parser().parse_args(arguments)
+    try:
+        _do(options)
+    except KontinuousError as error:
+        _say("kontinuous: " + str(error).replace("\n", "\n  "))
+        return error.exit_code
+    return EXIT_SUCCESS
+
+
+def _do(options: argparse.Namespace) -> None:
+    match options.command:
+        case "serve":
+            from local.serve import serve
+
+            serve(open_home(os.environ), _say, options.port, options.lifeline)
+        case "source":
+            _source(options)
+        case "example":
+            from local.example import prepare
+
+            _answer(prepare(options.name, open_home(os.environ), _say))
+        case "verify-example":
+            from local.example import show
+
+            print(show(options.name, options.image, open_home(os.environ), _say))
+        case _:
+            raise ValueError(f"{options.command} is not a command")
+
+
+def _source(options: argparse.Namespace) -> None:
+    from local.folder_source import hand_over, identify
+
+    if options.identify:
+        _answer({"repository": str(identify(options.folder))})
+        return
+    _answer(hand_over(options.folder, open_home(os.environ).git, options.ref, options.dirty))
+
+
+def _answer(value: object) -> None:
+    print(json.dumps(to_json(value)))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description="The one-machine mode of kontinuous.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="start everything and answer the API until told to stop")
+    serve.add_argument("--port", type=int, help="fail where it is taken; without it, 3005 or the next free one")
+    serve.add_argument("--lifeline", action="store_true", help="stop when stdin ends")
+    source = commands.add_parser("source", help="hand one commit of a git folder over to the service")
+    source.add_argument("folder", type=Path)
+    source.add_argument("--ref", default="")
+    source.add_argument("--dirty", action="store_true")
+    source.add_argument("--identify", action="store_true", help="only say which repository the folder is")
+    example = commands.add_parser("example", help="make a repository of an example and start its registry")
+    example.add_argument("name")
+    verify = commands.add_parser("verify-example", help="pull and run an image that an example published")
+    verify.add_argument("name")
+    verify.add_argument("image")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""Running git on this machine: bounded, in English, untouched by whatever hook or shell we were started from."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from shared.errors import InfrastructureError, InputError
+
+LIMIT_S = 300
+
+
+def git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, data: bytes = b"") -> str:
+    """Run git in a folder and return what it printed, without the last newline.
+
+    Raises InputError with git's own words when it fails, InfrastructureError when there is no git or it hangs.
+    """
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(  # noqa: S603 - the words are ours, refs stand behind --end-of-options
+            command, env={**clean, "LC_ALL": "C", **(environment or {})}, input=data, capture_output=True, timeout=LIMIT_S
+        )
+    except FileNotFoundError as error:
+        raise InfrastructureError("git is not installed; install it (on Debian or Ubuntu: `apt install git`)") from error
+    except subprocess.TimeoutExpired as error:
+        raise InfrastructureError(f"git {arguments[0]} in {folder} did not end within {LIMIT_S} s") from error
+    if done.returncode:
+        words = done.stderr.decode(errors="replace").strip()
+        raise InputError(f"git {arguments[0]} in {folder} failed: {words or f'exit {done.returncode}'}")
+    return done.stdout.decode(errors="replace").removesuffix("\n")

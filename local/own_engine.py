@@ -1,0 +1,190 @@
+"""A Docker engine of our own: a `dockerd` with its own socket, data folder and bridge, beside any other engine."""
+
+import fcntl
+import ipaddress
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.apt import apt_install
+from local.home import path_hash
+from shared.errors import InfrastructureError
+
+START_S = 60
+STOP_S = 40
+POLL_S = 0.05
+LOG_TAIL_LINES = 15
+NOT_ROOT = (
+    "no Docker engine was found, and only root may start one. Install Docker (Debian, Ubuntu: "
+    "`sudo apt-get install docker.io && sudo usermod -aG docker $USER`, then log in again; elsewhere: "
+    "https://docs.docker.com/engine/install/), or set DOCKER_HOST to the unix:// socket of a running engine"
+)
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Daemon:
+    """The `dockerd` that belongs to the folder `home`, whether it runs or not. `process`: it is a child of ours."""
+
+    home: Path
+    process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False, compare=False)
+
+    @property
+    def runtime(self) -> Path:
+        """The folder of its socket: a short path, since a socket's path must stay below 108 characters."""
+        return Path(f"/run/kontinuous-{path_hash(self.home)}")
+
+    @property
+    def url(self) -> str:
+        """Its address for DOCKER_HOST."""
+        return f"unix://{self.runtime}/docker.sock"
+
+    @property
+    def log(self) -> Path:
+        """What it writes about itself."""
+        return self.home / "engine" / "dockerd.log"
+
+    @property
+    def bridge(self) -> str:
+        """Its network bridge; at most 15 characters. Another engine on this machine may own `docker0`."""
+        return f"kont-{path_hash(self.home)}"
+
+    def abandoned(self) -> bool:
+        """Say whether the process that started it is gone, so that whoever finds it is to stop it."""
+        try:
+            owner = int((self.runtime / "owner").read_text())
+        except (OSError, ValueError):
+            return False
+        return not is_alive(owner)
+
+    def start(self, say: Say, answers: Callable[[], bool]) -> None:
+        """Start it, installing what it needs, and wait until it `answers()`; raises InfrastructureError."""
+        if os.geteuid() != 0:
+            raise InfrastructureError(NOT_ROOT)
+        _install(say)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.runtime.mkdir(parents=True, exist_ok=True)
+        with _locked(self.runtime / "lock"):
+            if answers():
+                return
+            say(f"Docker engine: starting our own at {self.url}, data in {self.home}/engine/data")
+            _make_bridge(self.bridge)
+            self._launch(answers)
+
+    def _launch(self, answers: Callable[[], bool]) -> None:
+        self._pid_file.unlink(missing_ok=True)
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                self._command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        (self.runtime / "owner").write_text(str(os.getpid()))
+        deadline = time.monotonic() + START_S
+        while not answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise InfrastructureError(f"our engine did not start; the end of {self.log}:\n{self._log_tail()}")
+            time.sleep(POLL_S)
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.runtime / "pid"
+
+    def _command(self) -> list[str]:
+        return [
+            "dockerd", "--host", self.url, "--data-root", str(self.home / "engine" / "data"),
+            "--exec-root", str(self.runtime / "exec"), "--pidfile", str(self._pid_file), "--bridge", self.bridge,
+        ]  # fmt: skip
+
+    def _log_tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
+
+    def stop(self) -> None:
+        """End it and take its bridge away; raises InfrastructureError when it does not end in time."""
+        if pid := self._pid():
+            _terminate(pid)
+            deadline = time.monotonic() + STOP_S
+            while is_alive(pid):
+                if time.monotonic() > deadline:
+                    raise InfrastructureError(
+                        f"our engine, process {pid}, did not end within {STOP_S} s: see {self.log}"
+                    )
+                time.sleep(POLL_S)
+        if self.process:
+            self.process.wait()
+        self._pid_file.unlink(missing_ok=True)
+        subprocess.run(["ip", "link", "delete", self.bridge], capture_output=True, check=False)
+
+    def _pid(self) -> int:
+        """The process to end; 0 where there is none. A pid file may be stale, and its number another process's by now."""
+        if self.process:
+            return self.process.pid
+        with suppress(OSError, ValueError):
+            pid = int(self._pid_file.read_text())
+            if Path(f"/proc/{pid}/comm").read_text().strip() == "dockerd":
+                return pid
+        return 0
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process of this id runs; a zombie does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def _terminate(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+
+
+def _make_bridge(name: str) -> None:
+    """Make the bridge that containers without a network of their own get (those of `docker build`)."""
+    if Path(f"/sys/class/net/{name}").exists():
+        return
+    address = _free_address(Path("/proc/net/route").read_text())
+    for arguments in (["add", "name", name, "type", "bridge"], ["set", name, "up"]):
+        _ip("link", *arguments)
+    _ip("address", "add", address, "dev", name)
+
+
+def _free_address(routes: str) -> str:
+    """A private address with its /24 that overlaps no route; `routes` is the text of /proc/net/route (hex, little endian)."""
+    taken = []
+    for line in routes.splitlines()[1:]:
+        destination, mask = (int.from_bytes(bytes.fromhex(line.split()[i]), "little") for i in (1, 7))
+        if mask:
+            taken.append(ipaddress.ip_network((destination, mask.bit_count())))
+    for network in ipaddress.ip_network("172.30.0.0/15").subnets(new_prefix=24):
+        if not any(network.overlaps(other) for other in taken):
+            return f"{network[1]}/24"
+    raise InfrastructureError("no private network is free for our Docker engine: 172.30.0.0/15 is all in use")
+
+
+def _ip(*arguments: str) -> None:
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise InfrastructureError(f"cannot make the engine's bridge: ip {' '.join(arguments)}: {done.stderr.strip()}")
+
+
+def _install(say: Say) -> None:
+    packages = {"dockerd": "docker.io", "ip": "iproute2", "iptables": "iptables"}
+    missing = [package for command, package in packages.items() if not shutil.which(command)]
+    if missing:
+        say(f"Docker engine: installing {', '.join(missing)}")
+        apt_install(*missing)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,179 @@
+"""The one-machine service: engine, images, service containers and the coordinator, started together and stopped together."""
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from getpass import getuser
+from pathlib import Path
+
+from coordinator.service import Service
+from coordinator.settings import Login, Settings, decode_secret
+from local.docker_launcher import DockerLauncher
+from local.engine import Engine, Say, find_engine
+from local.folder_source import FolderSource
+from local.free_ports import free_ports
+from local.home import Home, write_private
+from local.image_pull import RegistryLogin
+from local.images import ensure_images
+from local.services import BUCKET, EXTERNAL_REGISTRY, Services, start_external_registry, start_services
+from shared.errors import InfrastructureError
+from shared.etcd_kv import EtcdKeyValue
+from shared.model import BUILT_IN_TYPES
+from shared.s3_objects import S3Objects
+
+PORT = 3005
+DRAIN_S = 40
+LOCK_S = 60
+HOST = "127.0.0.1"
+
+
+def serve(home: Home, say: Say, port: int | None, lifeline: bool) -> None:
+    """Run the service until it is told to stop: by a signal, or with `lifeline` by the end of stdin.
+
+    Prints one JSON line on stdout once it is ready. Builds that are running at the end are cancelled. Raises
+    InfrastructureError when anything does not come up, after stopping what was started.
+    """
+    stopping = threading.Event()
+    _stop_on_signals(stopping)
+    if lifeline:
+        threading.Thread(target=_wait_for_end_of_stdin, args=(stopping,), daemon=True).start()
+    with ExitStack() as stack:
+        stack.enter_context(_only_one(home, say))
+        engine = find_engine(home.engine_root, say)
+        stack.callback(engine.stop)
+        images = ensure_images(engine, home.cache, say)
+        services = start_services(engine, home, say)
+        stack.callback(services.stop)
+        stack.callback(_stop_external_registry, engine, home)
+        if not lifeline and home.data(EXTERNAL_REGISTRY).exists():
+            start_external_registry(engine, home, say)
+        settings = _settings(home, engine, services, images, port)
+        coordinator = _coordinator(settings, home, engine, services)
+        _run(coordinator, home, services, say, stopping)
+
+
+def _coordinator(settings: Settings, home: Home, engine: Engine, services: Services) -> Service:
+    kv = EtcdKeyValue(settings.kv_address, user=settings.etcd_login.user, password=settings.etcd_login.password)
+    objects = S3Objects(
+        settings.s3_url, settings.s3_bucket, access_key=settings.s3_access_key, secret_key=settings.s3_secret_key
+    )
+    objects.make_bucket()
+    launcher = DockerLauncher(
+        engine.url,
+        services.network,
+        home.instance,
+        RegistryLogin(services.registry, settings.registry_login.user, settings.registry_login.password),
+    )
+    source = FolderSource(home.git, services.inside_git_url)
+    return Service(settings, kv, objects, launcher, source, intake=launcher)
+
+
+def _settings(home: Home, engine: Engine, services: Services, images: Mapping[str, str], port: int | None) -> Settings:
+    made = home.credentials
+    chosen = port or next(free_ports(PORT))
+    return Settings(
+        kv_address=services.kv_address,
+        s3_url=services.s3_url,
+        kontinuous_url=f"http://{HOST}:{chosen}",
+        internal_registry=services.inside_registry,
+        auth_secret=decode_secret(made.auth_secret),
+        s3_access_key=made.s3_access_key,
+        s3_secret_key=made.s3_secret_key,
+        etcd_login=Login("coordinator", made.etcd_coordinator_password),
+        stage_etcd_login=Login("stage", made.etcd_stage_password),
+        registry_login=Login(made.registry_user, made.registry_password),
+        git_login=Login(made.git_user, made.git_password),
+        s3_bucket=BUCKET,
+        stage_kv_address=services.inside_kv_address,
+        stage_s3_url=services.inside_s3_url,
+        builder_registry=services.registry,
+        node_registry=services.registry,
+        docker_host=engine.url,
+        docker_socket_group=engine.socket.stat().st_gid,
+        stage_images={kind: images[kind] for kind in BUILT_IN_TYPES},
+        host=HOST,
+        port=chosen,
+        remove_jobs=True,
+    )
+
+
+def _run(coordinator: Service, home: Home, services: Services, say: Say, stopping: threading.Event) -> None:
+    """Serve until `stopping` is set, and leave the service's address and token for other processes meanwhile."""
+    url = f"http://{HOST}:{coordinator.port}"
+    record = {
+        "url": url,
+        "token": coordinator.token(getuser()),
+        "pid": os.getpid(),
+        "registry": services.registry,
+        "objects": str(home.data("minio") / BUCKET),
+    }
+    server = threading.Thread(target=coordinator.run, name="coordinator", daemon=True)
+    server.start()
+    write_private(home.service_file, json.dumps(record))
+    try:
+        say(f"kontinuous is ready at {url}")
+        print(json.dumps(record), flush=True)
+        while not stopping.wait(1.0):
+            if not server.is_alive():
+                raise InfrastructureError("the coordinator stopped by itself; its last words are above")
+    finally:
+        home.service_file.unlink(missing_ok=True)
+        if not coordinator.drain("the end of the service", DRAIN_S):
+            say(f"some builds did not end within {DRAIN_S} s; they are left as they are")
+        coordinator.stop()
+        server.join(DRAIN_S)
+
+
+def _stop_external_registry(engine: Engine, home: Home) -> None:
+    """Stop the registry of the examples, where one of our commands started it."""
+    if home.data(EXTERNAL_REGISTRY).exists():
+        start_external_registry(engine, home, lambda _: None).stop()
+
+
+def _stop_on_signals(stopping: threading.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: stopping.set())
+
+
+def _wait_for_end_of_stdin(stopping: threading.Event) -> None:
+    while sys.stdin.buffer.read(1):
+        continue
+    stopping.set()
+
+
+@contextmanager
+def _only_one(home: Home, say: Say) -> Iterator[None]:
+    """Hold the lock of the state folder; one service that is just ending is waited for."""
+    with (home.root / "service.lock").open("w") as lock:
+        deadline = time.monotonic() + LOCK_S
+        while not _locked(lock.fileno()):
+            if home.service_file.exists():
+                raise InfrastructureError(f"a service for {home.root} runs already: {_address(home.service_file)}")
+            if time.monotonic() > deadline:
+                raise InfrastructureError(
+                    f"another service for {home.root} has neither started nor ended in {LOCK_S} s"
+                )
+            say("waiting for the service before this one to end")
+            time.sleep(1.0)
+        yield
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _address(file: Path) -> str:
+    try:
+        return str(json.loads(file.read_text())["url"])
+    except (OSError, ValueError, KeyError):
+        return "its address is not known"

@@ -1,0 +1,210 @@
+"""The KeyValue port over etcd, by way of `etcd3`.
+
+`etcd3` is used for what it does well (messages, transactions, authentication) and kept from what it does not: its
+call credentials go over TLS only, so the token travels as metadata; its watcher never resumes, so `shared.etcd_watch`
+has a small one of its own; it hangs without a timeout, so every call has one.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from threading import Event, Lock
+from typing import Any, TypeVar
+
+from shared.errors import InputError, StoreError, StoreRefused
+from shared.etcd_watch import ResumingWatch, Stream
+from shared.ports import Change, Entry
+
+T = TypeVar("T")
+
+# etcd3 and its gRPC messages carry no types.
+Client = Any
+Message = Any
+
+CALL_TIMEOUT_S = 5.0
+
+_CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),  # a list of builds has many values of up to 512 KiB
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.keepalive_time_ms", 10_000),  # etcd allows one in 5 s; finds a peer that vanished without a word
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+
+class EtcdKeyValue:
+    """One etcd, for any number of threads. Nothing is connected before the first call."""
+
+    def __init__(self, address: str, *, user: str = "", password: str = "", timeout_s: float = CALL_TIMEOUT_S) -> None:
+        """`address` is `host:port`; without `user` etcd is used without authentication. Raises InputError."""
+        self._host, self._port = _host_and_port(address)
+        self._address = address
+        self._login = (user, password) if user else None
+        self._timeout_s = timeout_s
+        self._lock = Lock()
+        self._client: Client = None
+
+    def get(self, key: str) -> Entry | None:
+        """Read one key; raises StoreError."""
+        answer = self._call(lambda client: client.get_response(key))
+        return _entry(answer.kvs[0]) if answer.kvs else None
+
+    def list(self, prefix: str) -> tuple[Entry, ...]:
+        """Read all keys below `prefix`, in key order; raises StoreError."""
+        return self._snapshot(prefix)[0]
+
+    def create(self, key: str, value: bytes) -> bool:
+        """Write a key that must not exist yet; False where it does. Raises StoreError."""
+        return self._write(key, value, lambda of: of.create(key) == 0, lambda there: there is None)
+
+    def replace(self, key: str, value: bytes, revision: int) -> bool:
+        """Write a key that must still be at `revision`; False where it is not. Raises StoreError."""
+
+        def still_there(entry: Entry | None) -> bool:
+            return entry is not None and entry.revision == revision
+
+        return self._write(key, value, lambda of: of.mod(key) == revision, still_there)
+
+    def delete(self, key: str) -> bool:
+        """Remove a key; False where there was none. Raises StoreError."""
+        return bool(self._call(lambda client: client.delete(key)))
+
+    def watch(self, prefix: str, stop: Event) -> Iterator[Change]:
+        """Yield all that is there below `prefix`, then what changes, until `stop` is set; see KeyValue.watch."""
+        return ResumingWatch(prefix, stop, lambda: self._snapshot(prefix), self._open_watch).changes()
+
+    def close(self) -> None:
+        """Drop the connection; a later call makes a new one."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+            self._client = None
+
+    def _snapshot(self, prefix: str) -> tuple[tuple[Entry, ...], int]:
+        """All entries below `prefix` and the store's revision at which this was so."""
+        answer = self._call(lambda client: client.get_prefix_response(prefix))
+        return tuple(_entry(item) for item in answer.kvs), int(answer.header.revision)
+
+    def _write(
+        self, key: str, value: bytes, guard: Callable[[Any], object], may_repeat: Callable[[Entry | None], bool]
+    ) -> bool:
+        """Put under a guard. A put whose answer was lost may have been applied: look before repeating it."""
+
+        def put(client: Client) -> bool:
+            operations = client.transactions
+            done, _ = client.transaction(compare=[guard(operations)], success=[operations.put(key, value)], failure=[])
+            return bool(done)
+
+        try:
+            return self._call(put)
+        except StoreRefused:
+            raise
+        except StoreError:
+            there = self.get(key)
+            if there is not None and there.value == value:
+                return True
+            if not may_repeat(there):
+                return False
+        return self._call(put)
+
+    def _open_watch(self, prefix: str, revision: int) -> Stream:
+        client = self._connected()
+        from etcd3 import etcdrpc, utils
+
+        start = utils.to_bytes(prefix)
+        wanted = etcdrpc.WatchCreateRequest(
+            key=start, range_end=utils.increment_last_byte(start), start_revision=revision
+        )
+        stub = etcdrpc.WatchStub(client.channel)
+        return stub.Watch(_requests(etcdrpc.WatchRequest(create_request=wanted)), metadata=client.metadata)
+
+    def _call(self, action: Callable[[Client], T]) -> T:
+        """Run one request, authenticating anew once if the token is not taken; raises StoreError or StoreRefused."""
+        client = self._connected()
+        token = client.metadata
+        try:
+            return self._translated(action, client)
+        except _TokenRefusedError:
+            self._authenticate(client, token)
+        try:
+            return self._translated(action, client)
+        except _TokenRefusedError as error:
+            raise StoreError(f"etcd at {self._address} does not take the token it gave: {error}") from error
+
+    def _translated(self, action: Callable[[Client], T], client: Client) -> T:
+        import grpc  # type: ignore[import-untyped]
+        from etcd3 import exceptions
+
+        try:
+            return action(client)
+        except grpc.RpcError as error:
+            raise self._error(error) from error
+        except exceptions.Etcd3Exception as error:
+            # etcd3 keeps the reason only as the exception that it replaced.
+            cause = error.__context__
+            raise (self._error(cause) if isinstance(cause, grpc.RpcError) else StoreError(repr(error))) from error
+
+    def _error(self, error: Message) -> StoreError:
+        code, details = error.code().name, error.details() or ""
+        if code == "UNAUTHENTICATED" or "auth store is old" in details or "user name is empty" in details:
+            return _TokenRefusedError(details)
+        said = f"etcd at {self._address} answers {code}: {details}"
+        if code in ("PERMISSION_DENIED", "INVALID_ARGUMENT", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"):
+            return StoreRefused(said)
+        return StoreError(f"etcd at {self._address} does not answer ({code}: {details})")
+
+    def _connected(self) -> Client:
+        with self._lock:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
+    def _connect(self) -> Client:
+        # The generated messages of etcd3 0.12 work with protobuf's Python implementation only; it reads this once.
+        os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        import etcd3
+
+        client = etcd3.client(self._host, self._port, timeout=self._timeout_s, grpc_options=_CHANNEL_OPTIONS)
+        try:
+            self._log_in(client)
+        except StoreError:
+            client.close()
+            raise
+        return client
+
+    def _authenticate(self, client: Client, refused: object) -> None:
+        """Get a new token, unless another thread has replaced the `refused` one meanwhile."""
+        with self._lock:
+            if client.metadata is refused:
+                self._log_in(client)
+
+    def _log_in(self, client: Client) -> None:
+        if self._login is None:
+            return
+        from etcd3 import etcdrpc
+
+        request = etcdrpc.AuthenticateRequest(name=self._login[0], password=self._login[1])
+        stub = etcdrpc.AuthStub(client.channel)
+        answer = self._translated(lambda _: stub.Authenticate(request, self._timeout_s), client)
+        client.metadata = (("token", answer.token),)
+
+
+class _TokenRefusedError(StoreError):
+    """The token is too old, or from before a restart of etcd."""
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.removeprefix("http://").rstrip("/").rpartition(":")
+    if not host or not port.isdigit():
+        raise InputError(f"{address!r} is no address of etcd; it has the form host:port")
+    return host, int(port)
+
+
+def _entry(item: Message) -> Entry:
+    return Entry(item.key.decode(), item.value, item.mod_revision)
+
+
+def _requests(first: object) -> Iterator[object]:
+    """One request; the stream's sending side then ends, which etcd allows while it goes on sending."""
+    yield first

@@ -1,0 +1,249 @@
+"""The records of kontinuous as frozen dataclasses: what a pipeline file says, what a build is, what a stage gets and gives.
+
+`shared.codec` turns each of them into JSON and back. Times are UTC ISO-8601 strings with milliseconds
+(`2026-01-31T12:00:00.000Z`); durations are seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.status import Fault, ReportStatus, Status, roll_up
+
+Json = Any
+"""A JSON value: None, bool, int, float, str, list or dict of the same."""
+
+DOCKER_BUILD = "docker_build"
+DOCKER_PUBLISH = "docker_publish"
+COMMAND = "command"
+BUILT_IN_TYPES = (DOCKER_BUILD, COMMAND, DOCKER_PUBLISH)
+
+
+@dataclass(frozen=True, slots=True)
+class StageSpec:
+    """One entry of `spec.stages`; `timeout_s`, `resources` and `artifacts` are our optional additions.
+
+    `resources` has the shape of a Kubernetes container's: `{"limits": {"memory": "512Mi"}, "requests": {…}}`.
+    """
+
+    name: str
+    type: str
+    params: Mapping[str, Json] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    timeout_s: int | None = None
+    resources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    artifacts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One entry of `notif`. With `secret`, the values in `metadata` are keys of that Secret."""
+
+    type: str
+    secret: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A whole `.pipeline.yml`, checked."""
+
+    name: str
+    namespace: str
+    stages: tuple[StageSpec, ...]
+    api_version: str = "v1alpha1"
+    match_labels: Mapping[str, str] = field(default_factory=dict)
+    template_name: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    notif: tuple[Notification, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository's identity, and so its pipeline's: `github.com/owner/name`, or `local/<folder hash>/<folder>`."""
+
+    host: str
+    owner: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.owner}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit: `sha` in full, the `ref` it was asked by (`refs/heads/main`), and who wrote it."""
+
+    sha: str
+    ref: str = ""
+    author: str = ""
+    message: str = ""
+
+    @property
+    def branch(self) -> str:
+        """The short name of the branch or tag, or "" for a bare commit."""
+        return self.ref.removeprefix("refs/heads/").removeprefix("refs/tags/") if self.ref.startswith("refs/") else self.ref
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Who or what started a build: `source` is webhook, cli or api; `actor` a login name."""
+
+    source: str
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of one stage, as one Job. `result` is what its report said, such as `{"image": "path@sha256:…"}`.
+
+    `created_at` is when it was decided, `launched_at` when the launcher took its Job, `started_at` when the
+    stage reported RUNNING. `timings` are the stage's own marks, in seconds since its process began.
+    """
+
+    number: int
+    job: str
+    status: Status = Status.PENDING
+    fault: Fault | None = None
+    reason: str = ""
+    waiting_for: str = ""
+    result: Mapping[str, Json] = field(default_factory=dict)
+    exit_code: int | None = None
+    log_bytes: int = 0
+    warnings: tuple[str, ...] = ()
+    created_at: str = ""
+    launched_at: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a build. `id` is a slug of its name, unique in the build; `image` is the stage type's own image.
+
+    `skipped` says why it will not run ("" when it will); otherwise its status is its newest attempt's.
+    """
+
+    id: str
+    spec: StageSpec
+    image: str
+    attempts: tuple[Attempt, ...] = ()
+    skipped: str = ""
+    cancelled: bool = False
+
+    @property
+    def status(self) -> Status:
+        """SKIPPED, the newest attempt's status, CANCELLED before any attempt, or PENDING."""
+        if self.skipped:
+            return Status.SKIPPED
+        if self.attempts:
+            return self.attempts[-1].status
+        return Status.CANCELLED if self.cancelled else Status.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One build with all its stages and attempts: one value in etcd, at most 512 KiB."""
+
+    repository: Repository
+    number: int
+    pipeline: Pipeline
+    commit: Commit
+    clone_url: str
+    trigger: Trigger
+    stages: tuple[Stage, ...]
+    created_at: str
+    finished_at: str = ""
+    cancel_requested: str = ""
+    inherited_image: str = ""
+    reason: str = ""
+
+    @property
+    def status(self) -> Status:
+        """The roll-up of the stages' statuses."""
+        return roll_up(stage.status for stage in self.stages)
+
+    @property
+    def finished(self) -> bool:
+        """True once the build's end was recorded."""
+        return bool(self.finished_at)
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRecord:
+    """What is stored for a repository that has a pipeline. `last_build` is the number given out last: none is reused."""
+
+    repository: Repository
+    created_at: str
+    clone_url: str = ""
+    last_build: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StageContext:
+    """The one document a stage gets, as JSON in the variable KONTINUOUS_CONTEXT. docs/stage-contract.md explains each field.
+
+    `image` is the image built before as `path@sha256:…`, without a registry's host, or "".
+    `registry` is the internal registry as the Docker engine that the stage uses sees it.
+    `docker_host` is that engine's address, or "" for a stage that needs none.
+    """
+
+    version: int
+    pipeline: str
+    pipeline_name: str
+    build: int
+    stage: str
+    stage_name: str
+    stage_type: str
+    attempt: int
+    namespace: str
+    commit: str
+    ref: str
+    branch: str
+    clone_url: str
+    params: Mapping[str, Json]
+    secrets: tuple[str, ...]
+    artifacts: tuple[str, ...]
+    image: str
+    image_repository: str
+    registry: str
+    docker_host: str
+    kv_address: str
+    s3_url: str
+    s3_bucket: str
+    report_key: str
+    log_prefix: str
+    artifacts_prefix: str
+    kontinuous_url: str = ""
+    timeout_s: int = 3600
+    patience_s: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """What a stage writes of its attempt, under its report key in etcd.
+
+    `work_began` says whether anything of the user's may have run. `github` says whether GitHub took the
+    stage's status: "taken", "refused: …", or "" where none was asked for. `writer` tells two pods apart.
+    """
+
+    status: ReportStatus
+    writer: str
+    reason: str = ""
+    fault: Fault | None = None
+    exit_code: int | None = None
+    result: Mapping[str, Json] = field(default_factory=dict)
+    log_bytes: int = 0
+    work_began: bool = False
+    github: str = ""
+    warnings: tuple[str, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+    started_at: str = ""
+    finished_at: str = ""
+
+    @classmethod
+    def unreadable(cls, problem: str) -> "StageReport":
+        """Stands for a report that does not keep the contract: a failure of the stage's image."""
+        reason = f"the stage's report cannot be read: {problem}"
+        return cls(ReportStatus.FAIL, writer="", reason=reason, fault=Fault.INFRASTRUCTURE, work_began=True)

@@ -1,0 +1,174 @@
+"""What the core asks of the world outside: Protocols that adapters keep and tests hand in."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from threading import Event
+from typing import Any, Protocol
+
+from shared.model import Commit, Repository
+
+Manifest = Mapping[str, Any]
+"""A Kubernetes object as a plain camelCase dict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key in etcd with its `mod_revision`."""
+
+    key: str
+    value: bytes
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that a watch saw: the key's new value, or None where it was deleted."""
+
+    key: str
+    value: bytes | None
+    revision: int
+
+
+class KeyValue(Protocol):
+    """etcd, as far as we use it. Every call raises StoreError when the store cannot be reached in time."""
+
+    def get(self, key: str) -> Entry | None:
+        """Read one key."""
+
+    def list(self, prefix: str) -> tuple[Entry, ...]:
+        """Read all keys below `prefix`, in key order."""
+
+    def create(self, key: str, value: bytes) -> bool:
+        """Write a key that must not exist yet; False where it does."""
+
+    def replace(self, key: str, value: bytes, revision: int) -> bool:
+        """Write a key that must still be at `revision`; False where it is not."""
+
+    def delete(self, key: str) -> bool:
+        """Remove a key; False where there was none."""
+
+    def watch(self, prefix: str, stop: Event) -> Iterator[Change]:
+        """Yield what changes below `prefix` until `stop` is set, and survive restarts of the store.
+
+        It begins by yielding all that is there. After a lost connection it goes on at the revision it had,
+        or, where that was compacted away, yields all that is there again: a reader may see a change twice,
+        never miss the newest one.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One object in S3: its key and its size in bytes."""
+
+    key: str
+    size: int
+
+
+class ObjectStore(Protocol):
+    """One bucket of an S3 server. Every call raises StoreError when the server cannot be reached or refuses."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write an object whole."""
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Write an object from a file, in constant memory."""
+
+    def read(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield an object's bytes from `offset`; raises ObjectMissing before the first byte. Past the end: nothing."""
+
+    def list(self, prefix: str) -> tuple[ObjectInfo, ...]:
+        """List all objects below `prefix`, in key order."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects; those that do not exist are passed over."""
+
+
+class JobPhase(StrEnum):
+    """What a launcher knows of a Job. GONE: it was there and is no more."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    GONE = "GONE"
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerEnd:
+    """How a container ended. `reason` is Kubernetes' word: Completed, Error, OOMKilled, StartError."""
+
+    exit_code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRef:
+    """Which Job: its namespace and name."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """A Job as the launcher sees it now.
+
+    `build_key` is the annotation `kontinuous.io/build-key`. `reason` is a machine word for what ails it
+    (DeadlineExceeded, Evicted, ErrImagePull, InvalidImageName, CreateContainerError, …) and `message` the
+    sentence to show a person; both "" while all is well. `permanent` says that waiting will not heal it.
+    `ends` holds the containers that have ended, by name.
+    """
+
+    ref: JobRef
+    build_key: str
+    phase: JobPhase
+    reason: str = ""
+    message: str = ""
+    permanent: bool = False
+    ends: Mapping[str, ContainerEnd] = field(default_factory=dict)
+
+
+class Launcher(Protocol):
+    """Where Jobs run: Kubernetes, or a Docker engine. Every call raises InfrastructureError when it cannot be done."""
+
+    def launch(self, job: Manifest, secrets: Iterable[Manifest]) -> None:
+        """Start a Job (with the Secrets it needs from us); one that exists already under this name and with
+        our labels is taken as launched. Returns once the Job is accepted, not when it runs."""
+
+    def jobs(self) -> tuple[JobState, ...]:
+        """All Jobs of ours that are there."""
+
+    def watch(self, stop: Event) -> Iterator[JobState]:
+        """Yield each Job's state when it changes, until `stop` is set; begins with all that are there."""
+
+    def cancel(self, job: JobRef) -> None:
+        """Tell a Job's containers to stop (SIGTERM, then SIGKILL after its grace period); absent is fine. Does not wait."""
+
+    def remove(self, job: JobRef) -> None:
+        """Remove a finished Job and all that belongs to it; absent is fine."""
+
+    def follow(self, job: JobRef) -> AbstractContextManager[Iterator[bytes]]:
+        """The stage container's stdout from its first byte, as it comes, until the container ends or the context
+        is left; nothing where there is no such Job (any more)."""
+
+
+class SourceHost(Protocol):
+    """Where repositories live: GitHub, or the local folders."""
+
+    def commit(self, repository: Repository, ref: str) -> Commit:
+        """Resolve a branch, tag or SHA; raises NotFound."""
+
+    def read_file(self, repository: Repository, path: str, sha: str) -> str:
+        """A file's text at a commit; raises NotFound, naming the file and the commit."""
+
+    def clone_url(self, repository: Repository) -> str:
+        """The URL that stages clone from."""
+
+
+class SecretIntake(Protocol):
+    """A launcher that keeps named Secrets itself, in memory, because no cluster does."""
+
+    def put_secret(self, namespace: str, name: str, data: Mapping[str, bytes]) -> None:
+        """Keep a Secret for the stages of a namespace that name it; replaces one of the same name."""

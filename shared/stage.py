@@ -1,0 +1,247 @@
+"""The runtime of a stage: everything that the stage contract asks for, around one function that does the work.
+
+`run_stage(execute, clone=…)` starts the clone, reports RUNNING, calls `execute`, keeps the artifacts, archives the
+log, reports how it ended and exits. docs/stage-contract.md is the contract; this is its Python side.
+"""
+
+import os
+import secrets
+import socket
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from shared import keys
+from shared.artifacts import keep_artifacts
+from shared.clock import timestamp
+from shared.errors import EXIT_SUCCESS, InfrastructureError, Interrupted, KontinuousError, StoreError, UserWorkFailed
+from shared.git import Checkout
+from shared.interruption import Interruption
+from shared.log_upload import LogUploader
+from shared.model import Json, StageReport
+from shared.patience import Deadline, keep_trying
+from shared.stage_input import Folders, StageInput, read_input
+from shared.stage_log import StageLog
+from shared.stage_report import Outcome, Reporter
+from shared.stage_run import Execute, StageRun
+from shared.stage_stores import open_key_value, open_objects
+from shared.status import ReportStatus
+from shared.workspace import ClonedWorkspace
+
+__all__ = ["Execute", "Folders", "StageRun", "run_stage"]
+
+# Told to stop, a stage has 20 s: its children get 8 of them (shared.interruption), then the log, then the report.
+_LOG_BY_S = 11.0
+_REPORT_BY_S = 15.0
+_AT_LEAST_S = 2.0
+
+_LONGEST_TEXT = 2000
+_MOST_WARNINGS = 50
+
+
+def run_stage(execute: Execute, *, clone: bool, folders: Folders | None = None) -> NoReturn:
+    """Be a stage, and exit: 0 success, 1 the user's work failed, 2 wrong input, 3 infrastructure, 130 interrupted.
+
+    `clone` says whether the commit is wanted in the workspace. Only the main thread may call this.
+    """
+    folders = folders or Folders()
+    stdout = _take_stdout()
+    try:
+        given = read_input(os.environ, folders)
+    except KontinuousError as error:
+        print(f"kontinuous: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    with tempfile.TemporaryDirectory(prefix="stage-", dir=folders.scratch) as scratch:
+        code = _Stage(given, folders, Path(scratch), stdout, clone=clone).live(execute)
+    sys.exit(code)
+
+
+def _take_stdout() -> int:
+    """Keep stdout for the log alone: whatever else is printed, by us or by children, goes to stderr."""
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    return stdout
+
+
+class _Stage:
+    """One attempt from its first report to its last."""
+
+    def __init__(self, given: StageInput, folders: Folders, scratch: Path, stdout: int, *, clone: bool) -> None:
+        context, credentials = given.context, given.credentials
+        self._told_at: float | None = None
+        self._told_by_s = _REPORT_BY_S
+        self._deadline = Deadline(context.patience_s)
+        self._interruption = Interruption(self._told)
+        self._clone = _cloning(given, folders.workspace) if clone else None
+        self._given = given
+        self._log = StageLog(scratch / "log", stdout, given.masked.values(), self._interruption)
+        self._run = StageRun(given, self._log, self._clone)
+        self._uploader = LogUploader(self._log, lambda: open_objects(context, credentials), context.log_prefix)
+        self._writer = f"{socket.gethostname()}-{secrets.token_hex(8)}"
+        self._reporter = Reporter(open_key_value(context, credentials), context.report_key, self._writer)
+        self._claimed = False
+        self._started_at = timestamp()
+
+    def live(self, execute: Execute) -> int:
+        """Do everything; returns the exit code."""
+        try:
+            outcome = self._work(execute)
+        except BaseException as error:
+            self._interruption.hold()
+            outcome = self._failed(error)
+        self._interruption.hold()
+        if self._clone is not None:
+            self._clone.end()
+        return EXIT_SUCCESS if outcome is None else self._end(outcome)
+
+    def _work(self, execute: Execute) -> Outcome | None:
+        """Report RUNNING and work; None where another pod has this attempt."""
+        if not keep_trying(self._claim, self._deadline, self._log.note):
+            return None
+        self._claimed = True
+        self._run.mark("running")
+        self._uploader.start()
+        for text in self._given.warnings:
+            self._run.warn(text)
+        if self._given.problems:
+            raise InfrastructureError("; ".join(self._given.problems))
+        outcome = self._executed(execute)
+        kept = self._keep_artifacts(outcome)
+        return replace(outcome, result={**outcome.result, "artifacts": kept}) if kept else outcome
+
+    def _claim(self) -> bool:
+        return self._reporter.claim(StageReport(ReportStatus.RUNNING, self._writer, started_at=self._started_at))
+
+    def _executed(self, execute: Execute) -> Outcome:
+        try:
+            outcome = Outcome.success(execute(self._run))
+        except UserWorkFailed as error:
+            outcome = Outcome.of_error(error)
+        if self._interruption.requested:
+            # Whatever the work made of the signal: it was not left to do as it wanted.
+            raise Interrupted("the stage was told to stop")
+        self._run.mark("executed")
+        return outcome
+
+    def _keep_artifacts(self, outcome: Outcome) -> list[Mapping[str, Json]]:
+        context = self._given.context
+        if not context.artifacts or self._clone is None:
+            return []
+        deadline = Deadline(context.patience_s)
+        store = open_objects(context, self._given.credentials)
+        try:
+            return keep_artifacts(
+                self._run.workspace,
+                context.artifacts,
+                context.artifacts_prefix,
+                lambda key, path: keep_trying(lambda: store.put_file(key, path), deadline, self._log.note),
+                self._run.warn,
+            )
+        except StoreError as error:
+            if outcome.status is ReportStatus.SUCCESS:
+                raise InfrastructureError(f"the artifacts could not be kept: {error}") from error
+            self._run.warn(f"the artifacts could not be kept: {error}")
+            return []
+
+    def _failed(self, error: BaseException) -> Outcome:
+        if self._interruption.requested:
+            return Outcome.of_error(Interrupted("the stage was told to stop"))
+        if not isinstance(error, KontinuousError):
+            self._note(traceback.format_exc())
+        return Outcome.of_error(error)
+
+    def _end(self, outcome: Outcome) -> int:
+        """Archive the log and make the last report; returns the exit code."""
+        with suppress(InfrastructureError):
+            self._log.flush()
+        if outcome.reason:
+            self._note(f"{outcome.status}: {outcome.reason}")
+        if self._claimed:
+            outcome = self._archived(outcome)
+        return self._reported(outcome)
+
+    def _archived(self, outcome: Outcome) -> Outcome:
+        with suppress(InfrastructureError):  # a full disk: then the log ends where it was full
+            self._log.close()
+        try:
+            self._uploader.finish(self._patience(_LOG_BY_S))
+        except Exception as error:  # of whatever kind: the report must be made
+            outcome = outcome.without_log(f"{self._uploader.kept_bytes} of {self._log.size} bytes were kept: {error}")
+        self._run.mark("archived")
+        return outcome
+
+    def _reported(self, outcome: Outcome) -> int:
+        """No more words to stdout from here on: the log is archived."""
+        report = self._report(outcome)
+        try:
+            keep_trying(lambda: self._reporter.finish(report), self._patience(_REPORT_BY_S))
+        except StoreError as error:
+            print(f"kontinuous: {report.status} could not be reported: {error}", file=sys.stderr)
+            return error.exit_code
+        return outcome.exit_code
+
+    def _report(self, outcome: Outcome) -> StageReport:
+        warnings = self._run.warnings[:_MOST_WARNINGS]
+        return StageReport(
+            status=outcome.status,
+            writer=self._writer,
+            reason=self._short(outcome.reason),
+            fault=outcome.fault,
+            exit_code=outcome.work_exit_code,
+            result=self._masked(outcome.result),
+            log_bytes=self._log.size,
+            work_began=self._run.work_began,
+            warnings=tuple(self._short(text) for text in warnings),
+            timings=self._run.timings,
+            started_at=self._started_at,
+            finished_at=timestamp(),
+        )
+
+    def _note(self, text: str) -> None:
+        with suppress(InfrastructureError):  # the disk is full, and the outcome says so
+            self._log.note(text)
+
+    def _short(self, text: str) -> str:
+        masked = self._log.mask(text)
+        return masked if len(masked) <= _LONGEST_TEXT else masked[: _LONGEST_TEXT - 1] + "…"
+
+    def _masked(self, value: Json) -> Json:
+        match value:
+            case str():
+                return self._log.mask(value)
+            case Mapping():
+                return {self._log.mask(key): self._masked(item) for key, item in value.items()}
+            case list() | tuple():
+                return [self._masked(item) for item in value]
+            case _:
+                return value
+
+    def _patience(self, told_by_s: float) -> Deadline:
+        """How long to go on trying: `patience_s`, but once told to stop only until `told_by_s` after that."""
+        self._deadline = Deadline(self._given.context.patience_s)
+        self._told_by_s = told_by_s
+        self._hurry()
+        return self._deadline
+
+    def _told(self) -> None:
+        self._told_at = time.monotonic()
+        self._hurry()
+
+    def _hurry(self) -> None:
+        if self._told_at is not None:
+            self._deadline.shorten(max(_AT_LEAST_S, self._told_at + self._told_by_s - time.monotonic()))
+
+
+def _cloning(given: StageInput, folder: Path) -> ClonedWorkspace:
+    context, credentials = given.context, given.credentials
+    user, password = credentials.get(keys.GIT_USER, ""), credentials.get(keys.GIT_PASSWORD, "")
+    checkout = Checkout(context.clone_url, context.commit, folder, ref=context.ref, user=user, password=password)
+    workspace = ClonedWorkspace(checkout, folder)
+    workspace.start()
+    return workspace

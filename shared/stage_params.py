@@ -1,0 +1,86 @@
+"""Reading a stage's `params` (or a notification's `metadata`) by the schema of its type."""
+
+from shared.model import Json
+from shared.problems import quote
+from shared.stage_types import Param, ParamKind, ParamSchema
+from shared.value_formats import FORMATS, Check, Format, param_name, secret_key
+from shared.yaml_fields import Field, Section
+from shared.yaml_positions import ScalarNode
+
+# How alike an unknown param must be to a known one to be warned of: `comand` is, `user` and `username` are not.
+_NEAR_MISS = 0.8
+
+
+def read_params(stage: Section, schema: ParamSchema, has_secrets: bool) -> dict[str, Json]:
+    """A stage's params under their canonical names: known ones checked, unknown ones as any JSON.
+
+    Known texts come as the text written, lists of texts likewise, flags as true or false.
+    """
+    field = stage.given("params")
+    children = _by_canonical_name(field, schema) if field else {}
+    params = {
+        name: _read_param(child, schema.params.get(name, Param()), has_secrets) for name, child in children.items()
+    }
+    parent = stage.field if field is None else field
+    for name, param in schema.params.items():
+        if param.required and name not in params:
+            parent.findings.error(parent.node, f"{stage.field.child_path('params')}.{name}", "is missing")
+        if param.secret and name in params and not has_secrets:
+            children[name].warn("stands in the file itself; better a key of one of the stage's `secrets`")
+    for flag, wanted in schema.wants.items():
+        for name in wanted if params.get(flag) is True else ():
+            if name not in params:
+                children[flag].warn(f"is true, but {name} is not given")
+    return params
+
+
+def _by_canonical_name(field: Field, schema: ParamSchema) -> dict[str, Field]:
+    found: dict[str, Field] = {}
+    for key, child in field.pairs():
+        name = schema.canonical(key.text)
+        if complaint := param_name(key.text):
+            field.findings.error(key, child.path, f"the name {quote(key.text)} {complaint}")
+        elif name in found:
+            field.findings.error(key, child.path, f"is given twice, also as {found[name].path}")
+        else:
+            _warn_of_near_miss(key, child, schema)
+            found[name] = child
+    return found
+
+
+def _warn_of_near_miss(key: ScalarNode, child: Field, schema: ParamSchema) -> None:
+    known = [name for canonical, param in schema.params.items() for name in (canonical, *param.aliases)]
+    if key.text in known:
+        return
+    if nearest := child.findings.nearest(key.text, known, _NEAR_MISS):
+        child.findings.warn(key, child.path, f"{quote(key.text)} is not a known param; did you mean {nearest}?")
+
+
+def _read_param(field: Field, param: Param, has_secrets: bool) -> Json:
+    match param.kind:
+        case ParamKind.ANY:
+            return field.json()
+        case ParamKind.TEXT:
+            return field.source(_check_of(param.format, has_secrets))
+        case ParamKind.TEXTS:
+            return _read_texts(field, param.required)
+        case ParamKind.FLAG:
+            return field.flag()
+
+
+def _read_texts(field: Field, required: bool) -> list[str]:
+    # Words of a command line may be empty when quoted, and numbers need no quotes: [sleep, 1.0]
+    items = field.items()
+    if required and not items and not isinstance(field.node, ScalarNode):
+        field.error("must hold at least one text")
+    return [item.source(_allow_empty) for item in items]
+
+
+def _allow_empty(_: str) -> str:
+    return ""
+
+
+def _check_of(form: Format, has_secrets: bool) -> Check:
+    """The check of a text; where a stage has secrets, what looks like a key in one is not held to the form."""
+    check = FORMATS[form]
+    return (lambda text: check(text) if secret_key(text) else "") if has_secrets else check

@@ -1,0 +1,77 @@
+"""How a stage attempt ended, and the one key in etcd where it says so."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from shared.codec import decode, encode
+from shared.errors import EXIT_INFRASTRUCTURE, EXIT_SUCCESS, Interrupted, KontinuousError, UserWorkFailed
+from shared.model import Json, StageReport
+from shared.ports import KeyValue
+from shared.status import Fault, ReportStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the work ended. `exit_code` is this process' own, `work_exit_code` that of the user's."""
+
+    status: ReportStatus
+    exit_code: int
+    reason: str = ""
+    fault: Fault | None = None
+    work_exit_code: int | None = None
+    result: Mapping[str, Json] = field(default_factory=dict)
+
+    @classmethod
+    def success(cls, result: Mapping[str, Json]) -> Self:
+        """The work is done."""
+        return cls(ReportStatus.SUCCESS, EXIT_SUCCESS, work_exit_code=0, result=result)
+
+    @classmethod
+    def of_error(cls, error: BaseException) -> Self:
+        """What an exception out of the work means; one that is not of ours is the infrastructure's fault."""
+        match error:
+            case Interrupted():
+                return cls(ReportStatus.INTERRUPTED, error.exit_code, str(error))
+            case UserWorkFailed():
+                return cls(ReportStatus.FAIL, error.exit_code, str(error), error.fault, error.work_exit_code)
+            case KontinuousError():
+                return cls(ReportStatus.FAIL, error.exit_code, str(error), error.fault)
+            case _:
+                reason = f"{type(error).__name__}: {error}"
+                return cls(ReportStatus.FAIL, EXIT_INFRASTRUCTURE, reason, Fault.INFRASTRUCTURE)
+
+    def without_log(self, why: str) -> "Outcome":
+        """The same, when its log could not be kept: no success any more, and the reason says so."""
+        missing = f"the log is incomplete: {why}"
+        if self.status is ReportStatus.SUCCESS:
+            failed = replace(self, status=ReportStatus.FAIL, exit_code=EXIT_INFRASTRUCTURE, fault=Fault.INFRASTRUCTURE)
+            return replace(failed, reason=f"the work succeeded, but {missing}")
+        return replace(self, reason=f"{self.reason}; {missing}")
+
+
+class Reporter:
+    """Writes an attempt's report. All it needs of etcd is get, create and compare-and-put of one key."""
+
+    def __init__(self, store: KeyValue, key: str, writer: str) -> None:
+        """`writer` is unlike any other pod's, and stands in every report that is written here."""
+        self._store = store
+        self._key = key
+        self._writer = writer
+
+    def claim(self, report: StageReport) -> bool:
+        """Make the first report; False where another pod has made it. Raises StoreError."""
+        if self._store.create(self._key, encode(report)):
+            return True
+        entry = self._store.get(self._key)
+        return entry is not None and self._is_ours(entry.value)
+
+    def finish(self, report: StageReport) -> bool:
+        """Make the last report; False where the key is another pod's by now. Raises StoreError."""
+        entry = self._store.get(self._key)
+        if entry is None:
+            return self._store.create(self._key, encode(report))
+        return self._is_ours(entry.value) and self._store.replace(self._key, encode(report), entry.revision)
+
+    def _is_ours(self, value: bytes) -> bool:
+        return decode(StageReport, value).writer == self._writer

@@ -1,0 +1,25 @@
+"""The stores of a stage, opened with what its context and its credentials say."""
+
+from collections.abc import Mapping
+
+from shared import keys
+from shared.model import StageContext
+from shared.ports import KeyValue, ObjectStore
+
+_ETCD_TIMEOUT_S = 3.0  # short enough to say INTERRUPTED in time although etcd hangs
+
+
+def open_key_value(context: StageContext, credentials: Mapping[str, str]) -> KeyValue:
+    """etcd; connects, and imports its client, with the first call. Raises InputError for a bad address."""
+    from shared.etcd_kv import EtcdKeyValue
+
+    user, password = credentials.get(keys.ETCD_USER, ""), credentials.get(keys.ETCD_PASSWORD, "")
+    return EtcdKeyValue(context.kv_address, user=user, password=password, timeout_s=_ETCD_TIMEOUT_S)
+
+
+def open_objects(context: StageContext, credentials: Mapping[str, str]) -> ObjectStore:
+    """The S3 bucket; imports its client, which takes 0.2 s. Raises InputError for a bad address."""
+    from shared.s3_objects import S3Objects
+
+    access_key, secret_key = credentials.get(keys.S3_ACCESS_KEY, ""), credentials.get(keys.S3_SECRET_KEY, "")
+    return S3Objects(context.s3_url, context.s3_bucket, access_key=access_key, secret_key=secret_key)

@@ -1,0 +1,87 @@
+"""The catalogue of stage types and notifiers: which params each one takes, as data.
+
+A stage type that an operator adds is one more entry of the same shape; `shared.codec.from_json(ParamSchema, …)`
+reads it from JSON such as `{"params": {"target": {"required": true, "kind": "text"}}}`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from shared.model import COMMAND, DOCKER_BUILD, DOCKER_PUBLISH
+from shared.value_formats import Format
+
+
+class ParamKind(StrEnum):
+    """What a param's value must be. `any` is any JSON value; `texts` a list of texts; `flag` true or false."""
+
+    ANY = "any"
+    TEXT = "text"
+    TEXTS = "texts"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One known param of a stage type.
+
+    `aliases` are other spellings, read as the param itself. `format` narrows a text. `secret` says that the
+    value should be a key of one of the stage's secrets, so that one that stands in the file itself is warned of.
+    """
+
+    kind: ParamKind = ParamKind.ANY
+    required: bool = False
+    aliases: tuple[str, ...] = ()
+    format: Format = Format.ANY
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ParamSchema:
+    """The params of one stage type. `wants` names, for a flag that is on, the params that it makes no sense without."""
+
+    params: Mapping[str, Param] = field(default_factory=dict)
+    wants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def canonical(self, name: str) -> str:
+        """The name that an alias stands for; any other name is returned as it is."""
+        return next((known for known, param in self.params.items() if name in param.aliases), name)
+
+
+STAGE_TYPES: Mapping[str, ParamSchema] = {
+    DOCKER_BUILD: ParamSchema(
+        {
+            "dockerfile_path": Param(ParamKind.TEXT, format=Format.FOLDER),
+            "dockerfile_name": Param(ParamKind.TEXT, format=Format.FILE_NAME),
+        }
+    ),
+    COMMAND: ParamSchema(
+        {
+            "command": Param(ParamKind.TEXTS, required=True),
+            "args": Param(ParamKind.TEXTS),
+            "image": Param(ParamKind.TEXT, format=Format.IMAGE),
+            "working_dir": Param(ParamKind.TEXT, format=Format.PATH),
+        }
+    ),
+    DOCKER_PUBLISH: ParamSchema(
+        {
+            "external_registry": Param(ParamKind.TEXT, required=True, format=Format.REGISTRY),
+            "external_image_name": Param(ParamKind.TEXT, required=True, format=Format.IMAGE_NAME),
+            "require_credentials": Param(ParamKind.FLAG, aliases=("require_crendentials",)),
+            "username": Param(ParamKind.TEXT),
+            "password": Param(ParamKind.TEXT, secret=True),
+            "email": Param(ParamKind.TEXT),
+        },
+        wants={"require_credentials": ("username", "password")},
+    ),
+}
+
+NOTIFIERS: Mapping[str, ParamSchema] = {
+    "slack": ParamSchema(
+        {
+            "url": Param(ParamKind.TEXT, required=True, format=Format.URL),
+            "channel": Param(ParamKind.TEXT),
+            "username": Param(ParamKind.TEXT),
+        }
+    ),
+}

@@ -1,0 +1,1 @@
+"""The stage types that ship with kontinuous: each is an image of its own."""

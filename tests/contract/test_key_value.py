@@ -1,0 +1,148 @@
+"""What every KeyValue does."""
+
+import queue
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+
+import pytest
+
+from shared.ports import Change, Entry, KeyValue
+
+LIMIT_S = 20
+
+
+def there(entry: Entry | None) -> Entry:
+    assert entry is not None
+    return entry
+
+
+def test_a_key_that_was_never_written_is_absent(key_value: KeyValue, prefix: str) -> None:
+    assert key_value.get(prefix + "a") is None
+    assert key_value.list(prefix) == ()
+
+
+def test_create_writes_a_key_once(key_value: KeyValue, prefix: str) -> None:
+    assert key_value.create(prefix + "a", b"\x00first\xff")
+    assert not key_value.create(prefix + "a", b"second")
+    assert there(key_value.get(prefix + "a")).value == b"\x00first\xff"
+
+
+def test_create_refuses_even_the_value_that_is_there(key_value: KeyValue, prefix: str) -> None:
+    assert key_value.create(prefix + "a", b"same")
+    assert not key_value.create(prefix + "a", b"same")
+
+
+def test_replace_needs_the_revision_that_is_there(key_value: KeyValue, prefix: str) -> None:
+    key_value.create(prefix + "a", b"1")
+    first = there(key_value.get(prefix + "a")).revision
+    assert key_value.replace(prefix + "a", b"2", first)
+    assert not key_value.replace(prefix + "a", b"3", first)
+    now = there(key_value.get(prefix + "a"))
+    assert now.value == b"2"
+    assert now.revision > first
+
+
+def test_replace_of_an_absent_key_does_nothing(key_value: KeyValue, prefix: str) -> None:
+    assert not key_value.replace(prefix + "a", b"1", 7)
+    assert key_value.get(prefix + "a") is None
+
+
+def test_delete_says_whether_there_was_something(key_value: KeyValue, prefix: str) -> None:
+    key_value.create(prefix + "a", b"1")
+    assert key_value.delete(prefix + "a")
+    assert not key_value.delete(prefix + "a")
+    assert key_value.create(prefix + "a", b"again")
+
+
+def test_list_gives_what_is_below_the_prefix_in_key_order(key_value: KeyValue, prefix: str) -> None:
+    for name in ("b/2", "a", "b/10", "c"):
+        key_value.create(prefix + name, name.encode())
+    assert [(entry.key.removeprefix(prefix), entry.value) for entry in key_value.list(prefix)] == [
+        ("a", b"a"), ("b/10", b"b/10"), ("b/2", b"b/2"), ("c", b"c"),
+    ]  # fmt: skip
+    assert [entry.key for entry in key_value.list(prefix + "b/")] == [prefix + "b/10", prefix + "b/2"]
+
+
+def test_list_holds_many_large_values(key_value: KeyValue, prefix: str) -> None:
+    value = bytes(512 * 1024)
+    for number in range(10):
+        assert key_value.create(f"{prefix}{number:02d}", value)
+    assert [len(entry.value) for entry in key_value.list(prefix)] == [len(value)] * 10
+
+
+def test_of_many_writers_of_one_revision_one_wins(key_value: KeyValue, prefix: str) -> None:
+    key_value.create(prefix + "a", b"0")
+    revision = there(key_value.get(prefix + "a")).revision
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda n: key_value.replace(prefix + "a", b"%d" % n, revision), range(24)))
+    assert won.count(True) == 1
+    assert there(key_value.get(prefix + "a")).value == b"%d" % won.index(True)
+
+
+class Watched:
+    """A watch that runs in a thread; `next` gives what it saw."""
+
+    def __init__(self, key_value: KeyValue, prefix: str) -> None:
+        self.stop = Event()
+        self._seen: queue.Queue[Change] = queue.Queue()
+        self.thread = Thread(target=self._run, args=(key_value, prefix), daemon=True)
+        self.thread.start()
+
+    def _run(self, key_value: KeyValue, prefix: str) -> None:
+        for change in key_value.watch(prefix, self.stop):
+            self._seen.put(change)
+
+    def next(self) -> tuple[str, bytes | None]:
+        change = self._seen.get(timeout=LIMIT_S)
+        return change.key, change.value
+
+
+@pytest.fixture
+def watch(key_value: KeyValue) -> Iterator[Callable[[str], Watched]]:
+    started: list[Watched] = []
+
+    def start(prefix: str) -> Watched:
+        started.append(Watched(key_value, prefix))
+        return started[-1]
+
+    yield start
+    for watched in started:
+        watched.stop.set()
+        watched.thread.join(LIMIT_S)
+        assert not watched.thread.is_alive()
+
+
+def test_a_watch_begins_with_all_that_is_there(
+    key_value: KeyValue, prefix: str, watch: Callable[[str], Watched]
+) -> None:
+    key_value.create(prefix + "b", b"2")
+    key_value.create(prefix + "a", b"1")
+    watched = watch(prefix)
+    assert [watched.next(), watched.next()] == [(prefix + "a", b"1"), (prefix + "b", b"2")]
+
+
+def test_a_watch_sees_writes_and_deletes_in_their_order(
+    key_value: KeyValue, prefix: str, watch: Callable[[str], Watched]
+) -> None:
+    key_value.create(prefix + "a", b"1")
+    watched = watch(prefix)
+    assert watched.next() == (prefix + "a", b"1")
+    key_value.create("/elsewhere" + prefix, b"x")
+    key_value.replace(prefix + "a", b"2", there(key_value.get(prefix + "a")).revision)
+    key_value.create(prefix + "b", b"3")
+    key_value.delete(prefix + "a")
+    assert [watched.next() for _ in range(3)] == [(prefix + "a", b"2"), (prefix + "b", b"3"), (prefix + "a", None)]
+
+
+def test_two_watches_see_the_same(key_value: KeyValue, prefix: str, watch: Callable[[str], Watched]) -> None:
+    first, second = watch(prefix), watch(prefix)
+    key_value.create(prefix + "a", b"1")
+    assert first.next() == second.next() == (prefix + "a", b"1")
+
+
+def test_a_watch_ends_when_it_is_told_to(key_value: KeyValue, prefix: str) -> None:
+    watched = Watched(key_value, prefix)
+    watched.stop.set()
+    watched.thread.join(LIMIT_S)
+    assert not watched.thread.is_alive()

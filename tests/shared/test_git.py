@@ -1,0 +1,188 @@
+"""The checkout of one commit, from a real git server over HTTP."""
+
+import os
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from shared.errors import InfrastructureError, InputError, Interrupted
+from shared.git import Checkout
+from tests.gate import Gate
+from tests.git_server import GitServer, commit, git, make_repository
+
+PASSWORD = "p/w:d @%41"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[GitServer]:
+    server = GitServer(tmp_path / "served")
+    server.folder.mkdir()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[GitServer]:
+    server = GitServer(tmp_path / "guarded", ("builder", PASSWORD))
+    server.folder.mkdir()
+    yield server
+    server.close()
+
+
+def test_a_commit_is_checked_out_and_nothing_older(server: GitServer, tmp_path: Path) -> None:
+    make_repository(server.folder, "a.git", {"old": "1"})
+    work = server.folder / "a.git.work"
+    (work / "dir").mkdir()
+    (work / "dir/new").write_text("2")
+    wanted = commit(work, "second")
+    commit(work, "third")
+    git(work, "push", "--quiet", str(server.folder / "a.git"), "main")
+    Checkout(server.url("a.git"), wanted, tmp_path / "to").run()
+    assert (tmp_path / "to/dir/new").read_text() == "2"
+    assert git(tmp_path / "to", "rev-parse", "HEAD") == wanted
+    assert git(tmp_path / "to", "rev-list", "--count", "HEAD") == "1"
+    assert git(tmp_path / "to", "remote", "get-url", "origin") == server.url("a.git")
+
+
+def test_a_server_that_gives_no_bare_commits_is_asked_for_its_branches(server: GitServer, tmp_path: Path) -> None:
+    make_repository(server.folder, "a.git", {"file": "1"})
+    work = server.folder / "a.git.work"
+    wanted = git(work, "rev-parse", "HEAD")
+    commit(work, "second")
+    git(work, "push", "--quiet", str(server.folder / "a.git"), "main")
+    git(server.folder / "a.git", "config", "uploadpack.allowAnySHA1InWant", "false")
+    git(server.folder / "a.git", "config", "protocol.version", "0")
+    # Without protocol 2, git's server hands out only what its branches point to.
+    refuse = Checkout(server.url("a.git"), wanted, tmp_path / "to", ref="refs/heads/main")
+    environ = os.environ.get("GIT_PROTOCOL")
+    assert environ is None
+    refuse.run()
+    assert git(tmp_path / "to", "rev-parse", "HEAD") == wanted
+
+
+def test_a_commit_that_is_nowhere_is_the_inputs_fault(server: GitServer, tmp_path: Path) -> None:
+    make_repository(server.folder, "a.git", {"file": "1"})
+    with pytest.raises(InputError, match=f"commit {'1' * 40} is not in {server.url('a.git')}"):
+        Checkout(server.url("a.git"), "1" * 40, tmp_path / "to").run()
+
+
+def test_a_repository_that_is_not_there_is_the_inputs_fault(server: GitServer, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no repository at"):
+        Checkout(server.url("none.git"), "1" * 40, tmp_path / "to").run()
+
+
+def test_a_server_that_is_down_is_the_infrastructures_fault(server: GitServer, tmp_path: Path) -> None:
+    url = server.url("a.git")
+    server.close()
+    with pytest.raises(InfrastructureError, match="cannot be reached"):
+        Checkout(url, "1" * 40, tmp_path / "to").run()
+
+
+def test_a_server_that_comes_back_in_a_moment_is_waited_for(server: GitServer, tmp_path: Path) -> None:
+    wanted = make_repository(server.folder, "a.git", {"file": "1"})
+    gate = Gate(("127.0.0.1", int(server.url("").split(":")[2].rstrip("/"))))
+    gate.shut()
+    clone = Thread(target=Checkout(f"http://{gate.address}/a.git", wanted, tmp_path / "to").run)
+    clone.start()
+    wait_for(lambda: (tmp_path / "to/.git/config").exists())
+    gate.open()
+    clone.join(20)
+    assert (tmp_path / "to/file").read_text() == "1"
+
+
+@pytest.mark.parametrize("url", ["file:///etc", "ssh://host/a", "../a", "ext::sh -c true", "http://"])
+def test_addresses_that_are_not_http_are_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no HTTP address"):
+        Checkout(url, "1" * 40, tmp_path / "to").run()
+
+
+def test_an_address_with_credentials_is_refused_without_showing_them(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        Checkout("http://user:hunter22@host/a.git", "1" * 40, tmp_path / "to").run()
+    assert "hunter22" not in str(caught.value)
+
+
+def test_credentials_are_used_and_left_nowhere(guarded: GitServer, tmp_path: Path) -> None:
+    wanted = make_repository(guarded.folder, "a.git", {"file": "1"})
+    Checkout(guarded.url("a.git"), wanted, tmp_path / "to", user="builder", password=PASSWORD).run()
+    assert (tmp_path / "to/file").read_text() == "1"
+    for path in (tmp_path / "to").rglob("*"):
+        assert not path.is_file() or PASSWORD.encode() not in path.read_bytes()
+
+
+def test_credentials_are_in_no_command_line(guarded: GitServer, tmp_path: Path) -> None:
+    wanted = make_repository(guarded.folder, "a.git", {"file": "1"})
+    # A first git in the PATH writes down how it is called, then calls the real one.
+    spy = tmp_path / "bin/git"
+    spy.parent.mkdir()
+    real = subprocess.run(["sh", "-c", "command -v git"], capture_output=True, text=True, check=True).stdout.strip()
+    spy.write_text(f'#!/bin/sh\n{{ echo "$@"; env; }} >> {tmp_path}/calls\nexec {real} "$@"\n')
+    spy.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{spy.parent}:{os.environ['PATH']}")
+        Checkout(guarded.url("a.git"), wanted, tmp_path / "to", user="builder", password=PASSWORD).run()
+    calls = (tmp_path / "calls").read_text()
+    assert "fetch" in calls
+    assert PASSWORD not in calls
+
+
+@pytest.mark.parametrize("password", ["wrong", ""])
+def test_refused_credentials_are_named_as_such(guarded: GitServer, tmp_path: Path, password: str) -> None:
+    wanted = make_repository(guarded.folder, "a.git", {"file": "1"})
+    with pytest.raises(InfrastructureError, match="refuses our credentials"):
+        Checkout(guarded.url("a.git"), wanted, tmp_path / "to", user="builder", password=password).run()
+
+
+def test_submodules_come_along_and_another_server_gets_no_credentials(
+    guarded: GitServer, server: GitServer, tmp_path: Path
+) -> None:
+    make_repository(server.folder, "sub.git", {"inner": "2"})
+    make_repository(guarded.folder, "a.git", {"file": "1"})
+    work = guarded.folder / "a.git.work"
+    git(work, "submodule", "--quiet", "add", server.url("sub.git"), "sub")
+    wanted = commit(work, "with a submodule")
+    git(work, "push", "--quiet", str(guarded.folder / "a.git"), "main")
+    Checkout(guarded.url("a.git"), wanted, tmp_path / "to", user="builder", password=PASSWORD).run()
+    assert (tmp_path / "to/sub/inner").read_text() == "2"
+    assert git(tmp_path / "to/sub", "rev-list", "--count", "HEAD") == "1"
+
+
+def test_everyone_may_write_in_the_clone(server: GitServer, tmp_path: Path) -> None:
+    wanted = make_repository(server.folder, "a.git", {"dir/file": "1"})
+    Checkout(server.url("a.git"), wanted, tmp_path / "to").run()
+    for name in ("dir", "dir/file", ".git", ".git/objects", ".git/config"):
+        assert (tmp_path / "to" / name).stat().st_mode & stat.S_IWOTH, name
+
+
+def test_a_checkout_that_is_cancelled_ends_at_once(server: GitServer, tmp_path: Path) -> None:
+    make_repository(server.folder, "a.git", {"file": "1"})
+    gate = Gate(("127.0.0.1", int(server.url("").split(":")[2].rstrip("/"))))
+    gate.freeze()
+    checkout = Checkout(f"http://{gate.address}/a.git", "1" * 40, tmp_path / "to")
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            checkout.run()
+        except Interrupted as error:
+            errors.append(error)
+
+    thread = Thread(target=run)
+    thread.start()
+    wait_for(lambda: gate.connections > 0)
+    checkout.cancel()
+    thread.join(5)
+    assert len(errors) == 1
+
+
+def wait_for(condition: object, limit_s: float = 20) -> None:
+    assert callable(condition)
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
