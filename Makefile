@@ -33,7 +33,7 @@ apt-%:
 	else echo "$* is needed: install it (Debian, Ubuntu: sudo apt-get install $*)" >&2; exit 2; fi
 
 build: deps ## The wheel in dist/, and what `docker build -t TAG .` copies into the coordinator's image
-	$(BIN)/python -m build --wheel --outdir dist .
+	$(BIN)/python -m build --quiet --wheel --outdir dist .
 	$(BIN)/python -m local.site coordinator/requirements.txt build/coordinator-site
 
 run: deps ## Run the example repository through all three stage types (EXAMPLE=hello)

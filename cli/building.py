@@ -24,7 +24,7 @@ CANCEL_LIMIT_S = 60.0  # a stage has 25 s to stop; then its containers are remov
 
 def build(order: Order, service: Service, program: LocalProgram, screen: Screen, output: str) -> Build:
     """Run a whole build and give it as it ended; the first Ctrl-C cancels it, the second ends this process at once."""
-    source = _hand_over(order, service.client, program)
+    source = _hand_over(order, service.client, program, screen)
     with interrupts.deferred() as noted:
         started = service.client.start_build(source["repository"], source["ref"] or source["sha"], order.only)
     progress = Progress(service.client, name_of(started), screen)
@@ -43,11 +43,11 @@ def build(order: Order, service: Service, program: LocalProgram, screen: Screen,
     return ended
 
 
-def _hand_over(order: Order, client: Client, program: LocalProgram) -> Mapping[str, Any]:
+def _hand_over(order: Order, client: Client, program: LocalProgram, screen: Screen) -> Mapping[str, Any]:
     """Give the service the secrets and the commit; returns what `local source` says of the commit."""
     for secret in order.secrets:
         client.put_secret(secret.namespace or order.checkout.pipeline.namespace, secret.name, secret.data)
-    source = program.ask(*order.source_arguments())
+    source = program.ask(*order.source_arguments(), say=screen.line)
     client.create_pipeline(source["repository"])
     return source
 

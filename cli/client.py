@@ -1,7 +1,7 @@
 """The HTTP client of the service's API: one method for each thing the commands ask for."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPException, HTTPResponse
 from typing import cast
 from urllib.error import HTTPError
@@ -21,10 +21,11 @@ class Unreachable(InfrastructureError):
 
 
 class Client:
-    """Speaks to the service at `url` with a JSON Web Token."""
+    """Speaks to the service at `url` with a JSON Web Token; `gone` says whether it is known to have ended."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, gone: Callable[[], bool] = lambda: False) -> None:
         self.url = url.rstrip("/")
+        self.gone = gone
         self._token = token
         self._opener = _opener(self.url)
 

@@ -19,12 +19,13 @@ def execute(args: Namespace, program: LocalProgram) -> int:
     """
     screen = progress_screen(args.output)
     with interrupts.interruptible(), service.opened(program, screen) as opened:
-        made = program.ask("example", args.name)
+        made = program.ask("example", args.name, say=screen.line)
         secrets = Path(made["secrets_file"]) if made.get("secrets_file") else None
         ended = build(prepare(Path(made["folder"]), screen, secrets=secrets), opened, program, screen, args.output)
         code = exit_code(ended)
         if code == EXIT_SUCCESS:
             for image in published_images(ended):
-                shown = program.output("verify-example", args.name, f"{image['name']}@{image['digest']}")
+                reference = f"{image['name']}@{image['digest']}"
+                shown = program.output("verify-example", args.name, reference, say=screen.line)
                 screen.lines(shown.splitlines())
         return code

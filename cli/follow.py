@@ -21,18 +21,21 @@ READ_BYTES = 64 * 1024
 
 
 class _Reconnecting:
-    """Waits between attempts to reconnect, longer each time; gives up PATIENCE_S after the last thing that came."""
+    """Waits between attempts to reconnect, longer each time; gives up when nothing came for PATIENCE_S after the
+    first failure, or as soon as the service is known to be gone."""
 
-    def __init__(self) -> None:
-        self._last = time.monotonic()
-        self._pause_s = 0.05
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.something_came()
 
     def something_came(self) -> None:
-        self._last = time.monotonic()
+        self._failing_since: float | None = None
         self._pause_s = 0.05
 
     def wait(self, error: Unreachable) -> None:
-        if time.monotonic() - self._last > PATIENCE_S:
+        now = time.monotonic()
+        self._failing_since = self._failing_since or now
+        if self._client.gone() or now - self._failing_since > PATIENCE_S:
             raise error
         time.sleep(self._pause_s)
         self._pause_s = min(self._pause_s * 2, 2.0)
@@ -43,7 +46,7 @@ def follow_build(client: Client, name: BuildName, deadline: float | None = None)
 
     Raises Unreachable when the service stays away.
     """
-    reconnecting = _Reconnecting()
+    reconnecting = _Reconnecting(client)
     while True:
         try:
             with client.open_events(name, _read_timeout_s(deadline)) as response:
@@ -61,7 +64,7 @@ def follow_build(client: Client, name: BuildName, deadline: float | None = None)
 
 def follow_log(client: Client, name: BuildName, stage: str, attempt: int) -> Iterator[bytes]:
     """Yield a stage's log from its first byte, as it is written, until it ends. Raises Unreachable."""
-    offset, reconnecting = 0, _Reconnecting()
+    offset, reconnecting = 0, _Reconnecting(client)
     while True:
         try:
             with client.open_log(name, stage, attempt, offset, follow=True, timeout_s=READ_TIMEOUT_S) as response:
@@ -78,7 +81,7 @@ def follow_log(client: Client, name: BuildName, stage: str, attempt: int) -> Ite
 
 def read_log(client: Client, name: BuildName, stage: str, attempt: int) -> Iterator[bytes]:
     """Yield what there is now of a stage's log, in blocks. Raises Unreachable."""
-    offset, reconnecting = 0, _Reconnecting()
+    offset, reconnecting = 0, _Reconnecting(client)
     while True:
         try:
             with client.open_log(name, stage, attempt, offset, follow=False, timeout_s=READ_TIMEOUT_S) as response:

@@ -6,7 +6,7 @@ one line that begins with `kontinuous: `; the exit codes of `shared.errors`.
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 ERROR_MARK = "kontinuous: "
 SET_BY_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"})
+
+
+Say = Callable[[str], None]
+
+
+def _silence(_line: str) -> None:
+    """Show no progress."""
 
 
 def _our_python() -> tuple[str, ...]:
@@ -36,27 +43,37 @@ class LocalProgram:
         ours = str(Path(__file__).resolve().parents[1])
         return outside_of_hooks() | {"PYTHONPATH": os.pathsep.join(filter(None, (ours, os.environ.get("PYTHONPATH"))))}
 
-    def ask(self, *arguments: str) -> Mapping[str, Any]:
+    def ask(self, *arguments: str, say: Say = _silence) -> Mapping[str, Any]:
         """Run one command to its end and read the JSON object that it prints; raises what it failed with."""
         import json
 
-        text = self.output(*arguments)
+        text = self.output(*arguments, say=say)
         try:
             answer = json.loads(text)
         except ValueError as error:
             raise InfrastructureError(f"`local {arguments[0]}` answered {text[:80]!r} instead of JSON") from error
         return dict(answer)
 
-    def output(self, *arguments: str) -> str:
-        """Run one command to its end and give what it printed; raises what it failed with."""
+    def output(self, *arguments: str, say: Say = _silence) -> str:
+        """Run one command to its end and give what it printed (a few lines: a pipe holds them until then).
+
+        Its progress goes to `say`, line by line. Raises what it failed with.
+        """
         import subprocess
 
-        command = [*self.command, *arguments]
-        quiet = subprocess.DEVNULL
-        done = subprocess.run(command, env=self.environment(), stdin=quiet, capture_output=True, text=True)
-        if done.returncode:
-            raise failure(done.returncode, done.stderr.splitlines(), f"`local {arguments[0]}`")
-        return done.stdout
+        pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
+        command, said = [*self.command, *arguments], list[str]()
+        with subprocess.Popen(
+            command, env=self.environment(), stdin=quiet, stdout=pipe, stderr=pipe, text=True, errors="replace"
+        ) as child:
+            for line in child.stderr or ():
+                said.append(line.rstrip("\n"))
+                if not line.startswith(ERROR_MARK):
+                    say(said[-1])
+            printed = child.stdout.read() if child.stdout else ""
+        if child.returncode:
+            raise failure(child.returncode, said, f"`local {arguments[0]}`")
+        return printed
 
     def start(self, *arguments: str) -> "Popen[str]":
         """Start one command with pipes to all its streams; Ctrl-C in our terminal does not reach its process group."""

@@ -37,7 +37,7 @@ class Stage(TypedDict):
     status: str
     attempt: int
     reason: str
-    fault: str | None
+    fault: str
     exit_code: int | None
     waiting_for: str
     result: Result
@@ -60,7 +60,7 @@ class Build(TypedDict):
     created_at: str
     finished_at: str
     seconds: float | None
-    cancel_requested: str
+    cancel_requested: bool
     stages: list[Stage]
 
 

@@ -6,21 +6,21 @@ so that no other run loses its service in mid-build.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.client import Client
-from cli.home import state_folder
+from cli.client import Client, Unreachable
 from cli.locks import ClientsLock, exclusive
 from cli.program import LocalProgram
 from cli.screen import Screen
 from cli.service_process import ServiceProcess
 from shared.errors import KontinuousError
+from shared.state_folder import SERVICE_FILE, state_folder
 
-RECORD = "service.json"
 WAITING = "Another command still uses this service; waiting for its end (Ctrl-C: stop the service now)."
 
 
@@ -37,7 +37,7 @@ class Service:
 @contextmanager
 def opened(program: LocalProgram, screen: Screen) -> Iterator[Service]:
     """Use the service that runs, or start one and stop it at the end; progress is shown on `screen`."""
-    home = state_folder()
+    home = state_folder(os.environ)
     clients = ClientsLock(home / "clients.lock")
     process: ServiceProcess | None = None
     try:
@@ -45,8 +45,12 @@ def opened(program: LocalProgram, screen: Screen) -> Iterator[Service]:
             service = find(home)
             if service is None:
                 process = ServiceProcess(program, screen)
-                service = _service(process.wait_until_ready())
+                service = _service(process.wait_until_ready(), process.gone)
         yield service
+    except Unreachable as error:
+        if process is not None and process.gone():
+            raise process.failure() from error
+        raise
     finally:
         if process is not None:
             _stop(process, clients, screen)
@@ -56,20 +60,21 @@ def opened(program: LocalProgram, screen: Screen) -> Iterator[Service]:
 def find(home: Path) -> Service | None:
     """The service that `<home>/service.json` names, if it answers."""
     try:
-        service = _service(json.loads((home / RECORD).read_text()))
+        service = _service(json.loads((home / SERVICE_FILE).read_text()))
         service.client.pipelines()
     except (OSError, ValueError, KeyError, KontinuousError):
         return None  # left behind by one that is gone; a new one takes its place
     return service
 
 
-def _service(record: Mapping[str, Any]) -> Service:
-    return Service(Client(record["url"], record["token"]), record.get("registry", ""), record.get("objects", ""))
+def _service(record: Mapping[str, Any], gone: Callable[[], bool] = lambda: False) -> Service:
+    client = Client(record["url"], record["token"], gone)
+    return Service(client, record.get("registry", ""), record.get("objects", ""))
 
 
 def _stop(process: ServiceProcess, clients: ClientsLock, screen: Screen) -> None:
     try:
-        if process.alive:
+        if not process.gone():
             clients.hold_alone(lambda: screen.line(WAITING))
     finally:
         process.stop()

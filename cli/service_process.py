@@ -11,9 +11,9 @@ from typing import IO, Any
 from cli.log_lines import clean
 from cli.program import ERROR_MARK, LocalProgram, failure
 from cli.screen import Screen
-from shared.errors import InfrastructureError
+from shared.errors import InfrastructureError, KontinuousError
 
-STOP_LIMIT_S = 60.0
+STOP_LIMIT_S = 120.0  # builds that run are cancelled first, then the containers are stopped
 KILL_AFTER_S = 10.0
 KEPT_LINES = 50
 
@@ -29,10 +29,15 @@ class ServiceProcess:
         self._reader = threading.Thread(target=self._relay, daemon=True)
         self._reader.start()
 
-    @property
-    def alive(self) -> bool:
-        """False once the process ended."""
-        return self._child.poll() is None
+    def gone(self) -> bool:
+        """True once the process ended."""
+        return self._child.poll() is not None
+
+    def failure(self) -> KontinuousError:
+        """Wait for the process's end; what it failed with, in its own last words."""
+        exit_code = self._child.wait()
+        self._reader.join(1.0)
+        return failure(exit_code, list(self._said), "the service")
 
     def wait_until_ready(self) -> Mapping[str, Any]:
         """Wait for the one line that says where the service listens; raises what the service failed with.
@@ -41,7 +46,9 @@ class ServiceProcess:
         """
         try:
             line = _stream(self._child.stdout).readline()
-            record: Mapping[str, Any] = json.loads(line) if line else self._fail()
+            if not line:
+                raise self.failure()
+            record: Mapping[str, Any] = json.loads(line)
         except ValueError as error:
             self.stop()
             raise InfrastructureError(f"the service said {line[:80]!r} instead of its address") from error
@@ -70,11 +77,6 @@ class ServiceProcess:
         except TimeoutExpired:
             self._child.kill()
             self._child.wait()
-
-    def _fail(self) -> Mapping[str, Any]:
-        exit_code = self._child.wait()
-        self._reader.join(1.0)
-        raise failure(exit_code, list(self._said), "the service")
 
     def _relay(self) -> None:
         for line in _stream(self._child.stderr):

@@ -5,16 +5,17 @@
 stores the new build and only then carries out the actions; each of them may be repeated without harm.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from coordinator.fitting import fit
 from coordinator.verdict import Limits, Sight, judge
 from shared import keys
 from shared.clock import seconds_between, timestamp
 from shared.model import DOCKER_PUBLISH, Attempt, Build, Stage, StageReport
 from shared.ports import JobPhase, JobRef, JobState
-from shared.status import Status, may_become
+from shared.status import Fault, Status, may_become
 
 MAX_ATTEMPTS = 3
 """One run, and at most two more for what the infrastructure did before the user's work began."""
@@ -27,13 +28,14 @@ LINGER_S = 30
 class Observation:
     """What is known from outside: reports by (stage id, attempt), this build's Jobs by name, the time.
 
-    `complete` says that `jobs` was just listed, so that a Job that is not in it does not exist.
+    `listed_at` is when the newest full list of Jobs was asked for: one that was launched before, and is not in
+    `jobs`, does not exist.
     """
 
     reports: Mapping[tuple[str, int], StageReport]
     jobs: Mapping[str, JobState]
     now: datetime
-    complete: bool = False
+    listed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,14 @@ class Discard:
     job: JobRef
 
 
-Action = Launch | Cancel | Discard
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """This Job is no more, and nobody asks for it any more."""
+
+    job: JobRef
+
+
+Action = Launch | Cancel | Discard | Forget
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,7 @@ def advance(build: Build, seen: Observation, limits: Limits) -> Step:
     look_again = False
     if not build.finished:
         build, look_again = _take_in(build, seen, limits)
-        build = _finish(_start(_skip(_stop(build, seen)), seen), seen)
+        build = fit(_finish(_start(_skip(_stop(build, seen)), seen), seen))
     actions = (*_launches(build, seen), *_clearing(build, seen))
     return Step(build, actions, look_again or any(isinstance(action, Cancel) for action in actions))
 
@@ -93,14 +102,34 @@ def with_launched(build: Build, stage_id: str, number: int, launched_at: str = "
     """The build with the time at which an attempt's Job was accepted, or with what keeps it from being so."""
 
     def mark(attempt: Attempt) -> Attempt:
-        if attempt.number != number or attempt.status.finished:
-            return attempt
         return replace(attempt, launched_at=attempt.launched_at or launched_at, waiting_for=waiting_for)
 
-    stages = (
-        replace(stage, attempts=tuple(map(mark, stage.attempts))) if stage.id == stage_id else stage
-        for stage in build.stages
-    )
+    return _with_changed(build, stage_id, number, mark)
+
+
+def with_refused(build: Build, stage_id: str, number: int, reason: str, now: datetime) -> Build:
+    """The build with an attempt failed whose Job can never be accepted as it is; `reason` says why."""
+
+    def fail(attempt: Attempt) -> Attempt:
+        text = f"cannot be started: {reason}"
+        ended_at = timestamp(now)
+        return replace(
+            attempt, status=Status.FAIL, fault=Fault.INPUT, reason=text, waiting_for="", finished_at=ended_at
+        )
+
+    return _with_changed(build, stage_id, number, fail)
+
+
+def _with_changed(build: Build, stage_id: str, number: int, change: Callable[[Attempt], Attempt]) -> Build:
+    """The build with one attempt changed, unless that has ended."""
+    stages = []
+    for stage in build.stages:
+        if stage.id == stage_id:
+            attempts = (
+                change(each) if each.number == number and not each.status.finished else each for each in stage.attempts
+            )
+            stage = replace(stage, attempts=tuple(attempts))
+        stages.append(stage)
     return replace(build, stages=tuple(stages))
 
 
@@ -120,7 +149,7 @@ def _take_in_stage(build: Build, stage: Stage, seen: Observation, limits: Limits
     sight = Sight(
         report=seen.reports.get((stage.id, old.number)),
         job=seen.jobs.get(old.job),
-        complete=seen.complete,
+        listed_at=seen.listed_at,
         cancelling=bool(build.cancel_requested),
         now=seen.now,
     )
@@ -190,7 +219,8 @@ def _finish(build: Build, seen: Observation) -> Build:
     if not all(stage.status.finished for stage in build.stages):
         return build
     failed = next((stage for stage in build.stages if stage.status is Status.FAIL), None)
-    reason = f"{failed.spec.name}: {failed.attempts[-1].reason}" if failed else build.cancel_requested
+    cancelled = build.cancel_requested if build.status is Status.CANCELLED else ""
+    reason = f"{failed.spec.name}: {failed.attempts[-1].reason}" if failed else cancelled
     return replace(build, finished_at=timestamp(seen.now), reason=reason)
 
 
@@ -203,18 +233,16 @@ def _launches(build: Build, seen: Observation) -> Iterator[Launch]:
             yield Launch(stage.id, last.number)
 
 
-def _clearing(build: Build, seen: Observation) -> Iterator[Cancel | Discard]:
+def _clearing(build: Build, seen: Observation) -> Iterator[Cancel | Discard | Forget]:
     """What to do about Jobs that are there: those of ended attempts go, and all go where a cancel was asked for."""
     attempts = {attempt.job: (stage, attempt) for stage in build.stages for attempt in stage.attempts}
     for name, job in seen.jobs.items():
         stage, attempt = attempts.get(name, (None, None))
         over = attempt is None or attempt.status.finished
-        if job.phase is JobPhase.FINISHED:
+        if job.phase in (JobPhase.FINISHED, JobPhase.GONE):
             if over:
-                yield Discard(job.ref)
-        elif job.phase is not JobPhase.GONE and (
-            build.cancel_requested or (over and not _is_leaving(stage, attempt, seen))
-        ):
+                yield Discard(job.ref) if job.phase is JobPhase.FINISHED else Forget(job.ref)
+        elif build.cancel_requested or (over and not _is_leaving(stage, attempt, seen)):
             yield Cancel(job.ref)
 
 

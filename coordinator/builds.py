@@ -1,6 +1,6 @@
 """What callers may do with pipelines and builds, whichever face they come through."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from coordinator.expand import Request, expand, needs_image
@@ -12,9 +12,15 @@ from shared.errors import Conflict
 from shared.model import Build, PipelineRecord, Repository, Trigger
 from shared.pipeline_file import parse
 from shared.ports import SourceHost
+from shared.stage_types import STAGE_TYPES, ParamSchema
 from shared.status import Status
 
 PIPELINE_FILE = ".pipeline.yml"
+
+
+def known_types(settings: Settings) -> Mapping[str, ParamSchema]:
+    """The stage types a pipeline file may name: the built-in ones, and with any params those the operator added."""
+    return {**{kind: ParamSchema() for kind in settings.stage_images}, **STAGE_TYPES}
 
 
 class Builds:
@@ -37,7 +43,8 @@ class Builds:
         """
         self._store.pipeline(repository)
         commit = self._source.commit(repository, ref)
-        pipeline = parse(self._source.read_file(repository, PIPELINE_FILE, commit.sha)).pipeline
+        text = self._source.read_file(repository, PIPELINE_FILE, commit.sha)
+        pipeline = parse(text, known_types(self._settings)).pipeline
         asks_image = bool(only) and any(needs_image(spec) for spec in pipeline.stages)
         request = Request(
             repository=repository,

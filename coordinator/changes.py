@@ -1,4 +1,4 @@
-"""News of builds: lets an event stream or a log wait for the next change of a build instead of asking again and again."""
+"""News of builds: an event stream or a log waits for the next change of a build instead of asking again and again."""
 
 import threading
 

@@ -1,8 +1,10 @@
 """Expanding: a pipeline file and what set it off become a Build. Pure; nothing is stored or started here."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from coordinator.fitting import MAX_NEW_BUILD_BYTES
 from shared.codec import encode
 from shared.errors import InputError
 from shared.keys import stage_ids
@@ -19,7 +21,8 @@ from shared.model import (
     Trigger,
 )
 
-MAX_BUILD_BYTES = 512 * 1024
+_OWN_SECRET = re.compile(r".*-[0-9]+-[0-9a-f]{8}")
+"""What keys.build_secret_name makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,12 @@ def expand(pipeline: Pipeline, request: Request, number: int, images: Mapping[st
     """Make the Build that a request asks for, with every stage PENDING or SKIPPED.
 
     `images` maps stage types to their images. Raises InputError for a stage type without an image, a name in
-    `only` that no stage has, a stage that needs an image none has built, or a build that is too large to store.
+    `only` that no stage has, a stage that needs an image none has built, a Secret that no stage may name, or a build
+    that is too large to store.
     """
     ids = stage_ids(spec.name for spec in pipeline.stages)
     _check_selection(pipeline, ids, request.only)
+    _check_secrets(pipeline)
     stages = tuple(
         Stage(id_, spec, _image_of(spec, images), skipped="" if _selected(spec, id_, request.only) else "not asked for")
         for id_, spec in zip(ids, pipeline.stages, strict=True)
@@ -63,9 +68,9 @@ def expand(pipeline: Pipeline, request: Request, number: int, images: Mapping[st
         inherited_image=inherited,
     )
     size = len(encode(build))
-    if size > MAX_BUILD_BYTES:
+    if size > MAX_NEW_BUILD_BYTES:
         raise InputError(
-            f"the pipeline makes a build of {size} bytes, and {MAX_BUILD_BYTES} is the most that is stored"
+            f"the pipeline makes a build of {size} bytes, and {MAX_NEW_BUILD_BYTES} is the most that is stored"
         )
     return build
 
@@ -85,6 +90,17 @@ def _check_selection(pipeline: Pipeline, ids: tuple[str, ...], only: Collection[
     if unknown:
         names = ", ".join(repr(spec.name) for spec in pipeline.stages)
         raise InputError(f"there is no stage {unknown[0]!r} in the pipeline; its stages are {names}")
+
+
+def _check_secrets(pipeline: Pipeline) -> None:
+    """A stage that named the Secret of a build, its own or another's, could read the system's credentials."""
+    for spec in pipeline.stages:
+        for name in spec.secrets:
+            if _OWN_SECRET.fullmatch(name):
+                raise InputError(
+                    f"stage {spec.name!r} may not use the secret {name!r}: names that end in a number and 8 hex digits "
+                    "are those of kontinuous' own Secrets; give yours another name"
+                )
 
 
 def _image_of(spec: StageSpec, images: Mapping[str, str]) -> str:
@@ -112,6 +128,7 @@ def _check_images(stages: tuple[Stage, ...], inherited: str) -> str:
 def _no_image(spec: StageSpec, stages: tuple[Stage, ...]) -> str:
     builders = [stage.spec.name for stage in stages if stage.spec.type == DOCKER_BUILD]
     if builders:
-        return f"stage {spec.name!r} needs the image of {builders[0]!r}, which no earlier build has made: run that stage too"
+        missing = f"the image of {builders[0]!r}, which no earlier build has made"
+        return f"stage {spec.name!r} needs {missing}: run that stage too"
     advice = "name one in params.image or " if spec.type == COMMAND else ""
     return f"stage {spec.name!r} needs an image: {advice}put a docker_build stage before it"

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from datetime import datetime
 
 from shared.ports import JobPhase, JobRef, JobState
 
@@ -12,28 +13,43 @@ class JobCache:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._jobs: dict[str, JobState] = {}
-        self._complete = False
+        self._put_during_listing: set[str] = set()
+        self._listed_at: datetime | None = None
 
     @property
-    def complete(self) -> bool:
-        """True once all Jobs were listed, so that one that is not here is not there."""
-        return self._complete
+    def listed_at(self) -> datetime | None:
+        """When the newest full listing began: a Job that was launched before and is not here is not there."""
+        return self._listed_at
 
     def put(self, state: JobState) -> None:
         """Take in one Job's state."""
         with self._lock:
             self._jobs[state.ref.name] = state
+            self._put_during_listing.add(state.ref.name)
 
-    def replace(self, states: Iterable[JobState]) -> None:
-        """Take in a full listing. What it lacks stays known as GONE only where a watch said so; else it is unknown."""
+    def begin_listing(self) -> None:
+        """Say that all Jobs are about to be listed: what is put from now on is newer than the listing."""
+        with self._lock:
+            self._put_during_listing.clear()
+
+    def replace(self, states: Iterable[JobState], listed_at: datetime) -> None:
+        """Take in a full listing that began at `listed_at`, right after `begin_listing`.
+
+        What it lacks is unknown from now on, but for what a watch has put meanwhile or knows as GONE.
+        """
         fresh = {state.ref.name: state for state in states}
         with self._lock:
-            gone = {name: state for name, state in self._jobs.items() if state.phase is JobPhase.GONE}
-            self._jobs = {**gone, **fresh}
-            self._complete = True
+            kept = {
+                name: state
+                for name, state in self._jobs.items()
+                if name in self._put_during_listing or (name not in fresh and state.phase is JobPhase.GONE)
+            }
+            self._jobs = {**fresh, **kept}
+            self._put_during_listing.clear()
+            self._listed_at = listed_at
 
     def forget(self, job: JobRef) -> None:
-        """Drop a Job that was removed on purpose."""
+        """Drop a Job that is no more, and that nobody asks for any more."""
         with self._lock:
             self._jobs.pop(job.name, None)
 

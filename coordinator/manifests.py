@@ -4,6 +4,7 @@ A stage's pod is our container `stage`. For the type `command` a second containe
 image, unmodified, with nothing of ours mounted but the workspace and the hand-over folder.
 """
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -215,10 +216,7 @@ def _stage_container(
         "name": keys.STAGE_CONTAINER,
         "image": stage.image,
         "imagePullPolicy": "IfNotPresent",
-        "env": [
-            {"name": keys.CONTEXT_VARIABLE, "value": _context_text(stage, context)},
-            *_stage_facts(context, settings),
-        ],
+        "env": _variables({keys.CONTEXT_VARIABLE: _context_text(stage, context), **_stage_facts(context, settings)}),
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": STAGE_USER,
@@ -240,13 +238,14 @@ def _user_container(
     params = stage.spec.params
     image = str(params.get("image") or "")
     built = f"{settings.node_registry or settings.internal_registry}/{context.image}"
-    folder = str(params.get("working_dir") or (keys.WORKSPACE if image else ""))
+    working_dir = str(params.get("working_dir") or "")
+    folder = posixpath.join(keys.WORKSPACE, working_dir).rstrip("/") if image or working_dir else ""
     return {
         "name": keys.USER_CONTAINER,
         "image": image or built,
         "imagePullPolicy": "IfNotPresent",
         "command": [f"{keys.HANDOFF}/busybox", "sh", f"{keys.HANDOFF}/user.sh"],
-        "args": [str(word) for word in (*params.get("command", ()), *params.get("args", ()))],
+        "args": [_literal(str(word)) for word in (*params.get("command", ()), *params.get("args", ()))],
         "env": _variables({**facts(context, settings), **_GIT_TRUST}),
         **({"workingDir": folder} if folder else {}),
         "resources": _plain(stage.spec.resources),
@@ -282,10 +281,11 @@ def facts(context: StageContext, settings: Settings) -> dict[str, str]:
     }
 
 
-def _stage_facts(context: StageContext, settings: Settings) -> list[dict[str, str]]:
+def _stage_facts(context: StageContext, settings: Settings) -> dict[str, str]:
     """For custom stages also each param under its own name; our own three read params from the context alone."""
-    params = {} if context.stage_type in BUILT_IN_TYPES else {k: _text(v) for k, v in context.params.items()}
-    return _variables({**params, **facts(context, settings)})
+    custom = {} if context.stage_type in BUILT_IN_TYPES else context.params
+    params = {name: _text(value) for name, value in custom.items() if name != keys.CONTEXT_VARIABLE}
+    return {**params, **facts(context, settings)}
 
 
 def _text(value: Json) -> str:
@@ -293,15 +293,20 @@ def _text(value: Json) -> str:
 
 
 def _variables(values: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"name": name, "value": value} for name, value in values.items()]
+    return [{"name": name, "value": _literal(value)} for name, value in values.items()]
+
+
+def _literal(text: str) -> str:
+    """Text in which nothing is expanded: Kubernetes reads `$$` as one dollar sign and `$(NAME)` as a variable."""
+    return text.replace("$", "$$")
 
 
 def _context_text(stage: Stage, context: StageContext, reserve: int = 0) -> str:
     data = encode(context)
     if len(data) + reserve >= MAX_VARIABLE_BYTES:
         raise InputError(
-            f"stage {stage.spec.name!r}: its params make a context of {len(data)} bytes, and {MAX_VARIABLE_BYTES} is the "
-            "most that a process can be given; put large values into a file of the repository"
+            f"stage {stage.spec.name!r}: its params make a context of {len(data)} bytes, and a process can be given "
+            f"{MAX_VARIABLE_BYTES}; put large values into a file of the repository"
         )
     return data.decode()
 

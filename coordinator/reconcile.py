@@ -1,4 +1,4 @@
-"""The loop: observe a build, advance it, store it, act. Level-triggered: watches make it fast, the resync makes it right.
+"""The loop: observe a build, advance it, store it, act. Watches make it fast, the resync makes it right.
 
 Any number of coordinators may run this side by side: each write is a compare-and-put, each action harmless when
 repeated. A worker that loses a race simply looks again.
@@ -6,26 +6,26 @@ repeated. A worker that loses a race simply looks again.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
-from coordinator.advance import Cancel, Discard, Launch, Observation, Step, advance, with_launched
+from coordinator.acting import RETRY_S, Actor
+from coordinator.advance import Observation, Step, advance
 from coordinator.changes import BuildChanges
 from coordinator.job_cache import JobCache
-from coordinator.manifests import job_manifest, secret_manifest
 from coordinator.retention import Retention
 from coordinator.settings import Settings
-from coordinator.store import BuildStore, Stored
+from coordinator.store import BuildStore
 from coordinator.verdict import Limits
 from coordinator.work_queue import WorkQueue
 from shared import keys
-from shared.clock import timestamp, utc_now
+from shared.clock import utc_now
 from shared.errors import InfrastructureError, KontinuousError
 from shared.model import Build
 from shared.ports import KeyValue, Launcher
 
 WORKERS = 8
 LOOK_AGAIN_S = 1.0
-RETRY_S = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,8 @@ class Reconciler:
         self._retention = retention
         self._limits = Limits(waiting_s=settings.waiting_limit_s)
         self._jobs = JobCache()
+        self._actor = Actor(settings, self._store, launcher, self._jobs)
+        self._finished: frozenset[str] = frozenset()  # builds that a resync saw as finished, which they stay
         self._queue = WorkQueue()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -62,12 +64,13 @@ class Reconciler:
             self._threads.append(thread)
 
     def stop(self, wait_s: float = 5.0) -> None:
-        """Stop all threads, waiting at most `wait_s` for each."""
+        """Stop all threads, waiting at most `wait_s` for them."""
         self._stopping.set()
         self._queue.close()
         self._changes.close()
+        deadline = time.monotonic() + wait_s
         for thread in self._threads:
-            thread.join(wait_s)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _guard(self, loop: Callable[[], None]) -> None:
         """Run a loop again when it fails: a coordinator that has stopped looking would be worse than a noisy one."""
@@ -97,13 +100,18 @@ class Reconciler:
 
     def _resync(self) -> None:
         while not self._stopping.is_set():
-            self._jobs.replace(self._launcher.jobs())
-            for key in self._jobs.build_keys():
+            unfinished, self._finished = self._store.sort_builds(self._finished)
+            for key in unfinished:  # also where no Jobs can be listed
                 self._queue.add(key)
-            for key, build in self._store.all_builds():
-                if not build.finished:
-                    self._queue.add(key)
+            self._list_jobs()
+            for key in (*unfinished, *self._jobs.build_keys()):
+                self._queue.add(key)
             self._stopping.wait(self._settings.resync_s)
+
+    def _list_jobs(self) -> None:
+        self._jobs.begin_listing()
+        listed_at = utc_now()
+        self._jobs.replace(self._launcher.jobs(), listed_at)
 
     def _work(self) -> None:
         while (key := self._queue.take()) is not None:
@@ -111,7 +119,8 @@ class Reconciler:
                 self._look_at(key)
             except KontinuousError as error:
                 log.warning("%s: %s", key, error)
-                self._queue.add(key, RETRY_S)
+                again_s = RETRY_S if isinstance(error, InfrastructureError) else self._settings.resync_s
+                self._queue.add(key, again_s)
             except Exception:
                 self._queue.add(key, self._settings.resync_s)
                 raise
@@ -119,80 +128,33 @@ class Reconciler:
                 self._queue.done(key)
 
     def _look_at(self, key: str) -> None:
+        listed_at = self._jobs.listed_at  # before the Jobs: what this listing saw is in them
         jobs = self._jobs.of_build(key)  # before the reports: a Job seen as ended has written its report before
+        if key in self._finished and not jobs:
+            return  # at the start, the watches name every build that is kept
         stored = self._store.build_at(key)
         if stored is None:
-            self._clear(key)
+            self._actor.clear(key)
             return
         if stored.value.finished and not jobs:
             return
-        complete = self._jobs.complete
-        seen = Observation(self._store.reports(stored.value), jobs, utc_now(), complete)
+        seen = Observation(self._store.reports(stored.value), jobs, utc_now(), listed_at)
         step = advance(stored.value, seen, self._limits)
-        if not self._save(stored, step):
+        if step.build != stored.value and not self._store.replace_build(stored, step.build):
             self._queue.add(key)
             return
         self._act(key, step)
         if step.look_again:
             self._queue.add(key, LOOK_AGAIN_S)
+        if step.build.finished and not stored.value.finished:
+            self._end(step.build)
 
-    def _save(self, stored: Stored[Build], step: Step) -> bool:
-        if step.build == stored.value:
-            return True
-        if not self._store.replace_build(stored, step.build):
-            return False
-        if step.build.finished:
-            log.info(
-                "%s build %d: %s %s", step.build.repository, step.build.number, step.build.status, step.build.reason
-            )
-            self._retention.apply(step.build.repository)
-        return True
+    def _end(self, build: Build) -> None:
+        log.info("%s build %d: %s %s", build.repository, build.number, build.status, build.reason)
+        self._retention.apply(build.repository)
 
     def _act(self, key: str, step: Step) -> None:
         for action in step.actions:
-            match action:
-                case Launch():
-                    self._launch(key, step.build, action)
-                case Cancel():
-                    self._launcher.cancel(action.job)
-                case Discard():
-                    self._discard(action)
-                case _:
-                    raise ValueError(f"{action} is not an action")
-
-    def _launch(self, key: str, build: Build, action: Launch) -> None:
-        stage, attempt = next(
-            (stage, attempt)
-            for stage in build.stages
-            for attempt in stage.attempts
-            if (stage.id, attempt.number) == (action.stage_id, action.attempt)
-        )
-        manifest = job_manifest(build, stage, attempt, self._settings)
-        try:
-            self._launcher.launch(manifest, [secret_manifest(build, self._settings)])
-        except InfrastructureError as error:
-            log.warning("%s is not launched yet: %s", attempt.job, error)
-            self._note(build, action, waiting_for=str(error))
-            self._queue.add(key, RETRY_S)
-            return
-        now = timestamp()
-        self._store.update_build(
-            build.repository, build.number, lambda b: with_launched(b, action.stage_id, action.attempt, launched_at=now)
-        )
-
-    def _note(self, build: Build, action: Launch, waiting_for: str) -> None:
-        self._store.update_build(
-            build.repository,
-            build.number,
-            lambda b: with_launched(b, action.stage_id, action.attempt, waiting_for=waiting_for),
-        )
-
-    def _discard(self, action: Discard) -> None:
-        if self._settings.remove_jobs:
-            self._launcher.remove(action.job)
-            self._jobs.forget(action.job)
-
-    def _clear(self, key: str) -> None:
-        """Jobs of a build that was deleted have nobody to report to."""
-        for job in self._jobs.of_build(key).values():
-            self._launcher.cancel(job.ref)
+            again_s = self._actor.act(step.build, action)
+            if again_s is not None:
+                self._queue.add(key, again_s)

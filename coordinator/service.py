@@ -1,5 +1,6 @@
 """One coordinator, put together: the same on a cluster and on one machine, but for the adapters it is handed."""
 
+import logging
 import time
 from contextlib import suppress
 
@@ -12,10 +13,12 @@ from coordinator.reconcile import Reconciler
 from coordinator.retention import Retention
 from coordinator.settings import Settings
 from coordinator.store import BuildStore
-from shared.errors import Conflict
+from shared.errors import Conflict, InfrastructureError, NotFound
 from shared.ports import KeyValue, Launcher, ObjectStore, SecretIntake, SourceHost
 
 POLL_S = 0.2
+
+log = logging.getLogger(__name__)
 
 
 class Service:
@@ -33,6 +36,7 @@ class Service:
         store = BuildStore(kv)
         self._settings = settings
         self._store = store
+        self._launcher = launcher
         changes = BuildChanges()
         logs = LogReader(store, objects, launcher, changes)
         builds = Builds(store, source, settings)
@@ -62,16 +66,24 @@ class Service:
         return issue(self._settings.auth_secret, login)
 
     def drain(self, actor: str, limit_s: float) -> bool:
-        """Cancel all builds that are running and wait for their end; False when some have not ended in time.
+        """Cancel all builds that are running, and wait for their end and for their Jobs to be removed.
 
-        Must be called before `stop`, while `run` still works on them.
+        False when that is not so in time. Must be called before `stop`, while `run` still works on them.
         """
         deadline = time.monotonic() + limit_s
-        while running := [build for _, build in self._store.all_builds() if not build.finished]:
-            for build in running:
-                with suppress(Conflict):
-                    self._builds.cancel(build.repository, build.number, actor)
+        while self._is_busy(actor):
             if time.monotonic() > deadline:
                 return False
             time.sleep(POLL_S)
         return True
+
+    def _is_busy(self, actor: str) -> bool:
+        try:
+            running = [build for _, build in self._store.all_builds() if not build.finished]
+            for build in running:
+                with suppress(Conflict, NotFound):
+                    self._builds.cancel(build.repository, build.number, actor)
+            return bool(running) or (self._settings.remove_jobs and bool(self._launcher.jobs()))
+        except InfrastructureError as error:
+            log.warning("the builds that run cannot be ended yet: %s", error)
+            return True

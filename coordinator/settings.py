@@ -12,6 +12,7 @@ from shared.errors import InputError
 from shared.model import BUILT_IN_TYPES
 
 SECRETS_FILE = "/.secret/kontinuous-secrets"
+_BUILT_IN_IMAGES = {kind: f"kontinuous/{kind}:latest" for kind in BUILT_IN_TYPES}
 MIN_AUTH_SECRET_BYTES = 32  # RFC 7518 section 3.2: a key for HS256 has at least the hash's 256 bits
 
 
@@ -188,10 +189,7 @@ class _Reader:
                 'STAGE_IMAGES is not an object of type → image, such as {"scan": "example.org/scan:1"}'
             )
             return {}
-        missing = [kind for kind in BUILT_IN_TYPES if kind not in images]
-        if missing:
-            self._problems.append(f"STAGE_IMAGES names no image for {', '.join(missing)}")
-        return images
+        return {**_BUILT_IN_IMAGES, **images}
 
     def _number(self, name: str, default: int) -> int:
         text = self._environment.get(name, "")

@@ -1,7 +1,9 @@
 """Pipelines and builds in etcd: whole JSON values, changed only by compare-and-put."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from shared import keys
@@ -13,7 +15,14 @@ from shared.ports import Entry, KeyValue
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 _MAX_RACES = 50
+
+# What is read of a stage's report; longer ones are cut, or refused where they are absurd.
+MAX_REPORT_BYTES = 512 * 1024
+MAX_REASON = 2000
+MAX_WARNINGS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,28 @@ class BuildStore:
         """Every build with its key."""
         return tuple((entry.key, decode(Build, entry.value)) for entry in self._kv.list(keys.BUILDS))
 
+    def sort_builds(self, finished: Collection[str]) -> tuple[tuple[str, ...], frozenset[str]]:
+        """The keys of all builds, the unfinished and the finished. Those in `finished` are known to be, and not read.
+
+        One that cannot be read, as from a newer kontinuous, is in neither.
+        """
+        unfinished, ended = [], set()
+        for entry in self._kv.list(keys.BUILDS):
+            match entry.key in finished or self._is_finished(entry):
+                case True:
+                    ended.add(entry.key)
+                case False:
+                    unfinished.append(entry.key)
+        return tuple(unfinished), frozenset(ended)
+
+    @staticmethod
+    def _is_finished(entry: Entry) -> bool | None:
+        try:
+            return decode(Build, entry.value).finished
+        except InputError as error:
+            log.warning("%s cannot be read: %s", entry.key, error)
+            return None
+
     def replace_build(self, stored: Stored[Build], build: Build) -> bool:
         """Write a build over the one that was read; False where somebody was faster."""
         return self._kv.replace(keys.build_key(build.repository, build.number), encode(build), stored.revision)
@@ -119,6 +150,20 @@ class BuildStore:
 
 def _report(entry: Entry) -> StageReport:
     try:
-        return decode(StageReport, entry.value)
+        if len(entry.value) > MAX_REPORT_BYTES:
+            raise InputError(f"it has {len(entry.value)} bytes, and {MAX_REPORT_BYTES} is the most that is read")
+        report = decode(StageReport, entry.value)
+        for moment in (report.started_at, report.finished_at):
+            _check_timestamp(moment)
     except InputError as error:
         return StageReport.unreadable(str(error))
+    return replace(report, reason=report.reason[:MAX_REASON], warnings=report.warnings[:MAX_WARNINGS])
+
+
+def _check_timestamp(text: str) -> None:
+    try:
+        known = not text or datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        known = False
+    if not known:
+        raise InputError(f"{text!r:.80} is not a time such as {timestamp()}")

@@ -15,6 +15,8 @@ from shared.ports import JobPhase, JobState
 from shared.status import Fault, ReportStatus, Status
 
 KILLED = 137  # 128 + SIGKILL, which is also how the kernel ends what ran out of memory
+MAX_SKEW_S = 60  # more than clocks on one cluster differ
+TOLD_TO_STOP = frozenset({KILLED, 143})  # 128 + SIGTERM, with which a Job is cancelled
 
 _INPUT_REASONS = frozenset(
     {"SecretNotFound", "InvalidImageName", "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"}
@@ -23,7 +25,10 @@ _INPUT_REASONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long to wait, in seconds: for a Job that may still heal, for one that is not listed, for an explanation."""
+    """How long to wait, in seconds: for a Job that may still heal, for one that is not listed, for an explanation.
+
+    `vanish_s` also bears that much difference between the clocks of two coordinators.
+    """
 
     waiting_s: float = 300
     vanish_s: float = 15
@@ -32,11 +37,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is known of one attempt. `complete` says that the list of Jobs is fresh, so that no Job means none."""
+    """What is known of one attempt. `listed_at` is when the newest full list of Jobs was asked for, if any was."""
 
     report: StageReport | None
     job: JobState | None
-    complete: bool
+    listed_at: datetime | None
     cancelling: bool
     now: datetime
 
@@ -70,7 +75,7 @@ def _progress(attempt: Attempt, sight: Sight) -> Attempt:
         attempt,
         status=Status.RUNNING,
         waiting_for="",
-        launched_at=attempt.launched_at or report.started_at,
+        launched_at=attempt.launched_at or report.started_at or timestamp(sight.now),
         started_at=report.started_at or attempt.started_at,
         warnings=report.warnings,
         timings=report.timings,
@@ -83,7 +88,7 @@ def _reported(spec: StageSpec, attempt: Attempt, report: StageReport, sight: Sig
         result=report.result,
         exit_code=report.exit_code,
         log_bytes=report.log_bytes,
-        finished_at=report.finished_at,
+        finished_at=_end_of(report, sight.now),
     )
     match report.status:
         case ReportStatus.SUCCESS:
@@ -96,18 +101,30 @@ def _reported(spec: StageSpec, attempt: Attempt, report: StageReport, sight: Sig
             raise ValueError(f"{report.status} is not a final status")
 
 
+def _end_of(report: StageReport, now: datetime) -> str:
+    """When the stage says that it ended; not later than now, whatever its clock says."""
+    ahead = seconds_between(timestamp(now), report.finished_at)
+    return timestamp(now) if ahead is None or ahead > 0 else report.finished_at
+
+
 def _reported_failure(spec: StageSpec, attempt: Attempt, report: StageReport, sight: Sight, limits: Limits) -> Verdict:
     fault = report.fault or Fault.INFRASTRUCTURE
-    if sight.cancelling and fault is Fault.INFRASTRUCTURE:
+    if sight.cancelling and (fault is Fault.INFRASTRUCTURE or report.exit_code in TOLD_TO_STOP):
         return _cancelled(attempt)
     if _unexplained(spec, report):
         end = sight.job.ends.get(USER_CONTAINER) if sight.job else None
-        if end is None and not _over(report.finished_at, sight.now, limits.explain_s):
+        if end is None and _may_be_explained(report, sight.now, limits):
             return Verdict(_still_running(attempt), wait=True)
         if end is not None and end.reason == "OOMKilled":
             return Verdict(_failed(attempt, Fault.USER, _out_of_memory(spec)))
     may_retry = fault is Fault.INFRASTRUCTURE and not report.work_began
-    return Verdict(_failed(attempt, fault, report.reason), may_retry=may_retry)
+    return Verdict(_failed(attempt, fault, report.reason or "the stage gives no reason"), may_retry=may_retry)
+
+
+def _may_be_explained(report: StageReport, now: datetime, limits: Limits) -> bool:
+    """Whether the report is so new that its Job may still say more; one from far in the future is another clock's."""
+    age = seconds_between(report.finished_at, timestamp(now))
+    return age is not None and -MAX_SKEW_S <= age <= limits.explain_s
 
 
 def _unexplained(spec: StageSpec, report: StageReport) -> bool:
@@ -122,7 +139,7 @@ def _reported_interruption(
     if sight.cancelling:
         return _cancelled(attempt)
     reason = sight.job.reason if sight.job else ""
-    if not reason and not _over(report.finished_at, sight.now, limits.explain_s):
+    if not reason and _may_be_explained(report, sight.now, limits):
         return Verdict(_still_running(attempt), wait=True)
     fault, text = _explain(spec, reason, sight.job.message if sight.job else "")
     return Verdict(
@@ -135,8 +152,8 @@ def _without_job(attempt: Attempt, sight: Sight, limits: Limits) -> Verdict:
     gone = sight.job is not None
     if not gone and not attempt.launched_at:
         return _not_launched(attempt, sight, limits)
-    if not gone and not (sight.complete and _over(attempt.launched_at, sight.now, limits.vanish_s)):
-        return Verdict(attempt, wait=True)
+    if not gone and not (sight.listed_at and _over(attempt.launched_at, sight.listed_at, limits.vanish_s)):
+        return Verdict(attempt)
     if sight.cancelling:
         return _cancelled(replace(attempt, finished_at=timestamp(sight.now)))
     text = "its Job vanished before the stage reported its end: somebody or something removed it"
@@ -154,7 +171,7 @@ def _without_word(spec: StageSpec, attempt: Attempt, job: JobState, sight: Sight
     ended = job.phase is JobPhase.FINISHED or STAGE_CONTAINER in job.ends
     if sight.cancelling and ended:
         return _cancelled(replace(attempt, finished_at=timestamp(sight.now)))
-    if ended or job.permanent:
+    if ended or (job.permanent and not sight.cancelling):
         fault, text = _explain(spec, job.reason, job.message)
         return _died(attempt, sight, fault, text or _silent_end(job))
     if job.phase is JobPhase.WAITING:

@@ -7,15 +7,12 @@ somebody's own engine a homemade `python:3.13-slim` would be taken for the real 
 
 import io
 import os
-import shlex
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.apt import apt_install
+from local.debian import bootstrap
 from local.engine import Engine, Say, engine_errors
 from shared.errors import InfrastructureError
 
@@ -25,31 +22,13 @@ if TYPE_CHECKING:
 DEBIAN = "debian:trixie-slim"
 PYTHON = "python:3.13-slim"
 HOMEMADE_LABEL = "kontinuous.io/homemade"
+HOMEMADE = "homemade from Debian packages earlier"
 MIRROR_VARIABLE = "KONTINUOUS_IMAGE_MIRROR"
 ASK_REGISTRY_S = 10
 PULL_S = 600
-BOOTSTRAP_S = 600
 CHUNK = 1 << 20
 
 
-SOURCES = (
-    "deb http://deb.debian.org/debian trixie main",
-    "deb http://deb.debian.org/debian trixie-updates main",
-    "deb http://deb.debian.org/debian-security trixie-security main",
-)
-# What the public slim image leaves out too: documentation (but for copyrights), translations and apt's caches.
-SLIM = (
-    "--dpkgopt=path-exclude=/usr/share/doc/*",
-    "--dpkgopt=path-exclude=/usr/share/man/*",
-    "--dpkgopt=path-exclude=/usr/share/locale/*",
-    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
-)
-APT_CONF = """\
-Acquire::Languages "none";
-APT::Keep-Downloaded-Packages "false";
-Dir::Cache::pkgcache "";
-Dir::Cache::srcpkgcache "";
-"""
 # Python as the public image has it: called `python` and `pip`, and pip may install into it.
 PYTHON_DOCKERFILE = f"""\
 FROM {DEBIAN}
@@ -73,7 +52,8 @@ def ensure_base(engine: Engine, cache: Path, say: Say) -> str:
     mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
     reference = f"{mirror}/{PYTHON}" if mirror else PYTHON
     with engine.client(timeout_s=PULL_S) as client, engine_errors("get the base image"):
-        if origin := _origin(client, reference):
+        # Homemade ones belong together: a user's Dockerfile may start from either.
+        if (origin := _origin(client, reference)) and (origin != HOMEMADE or _origin(client, DEBIAN)):
             say(f"base image: {reference}, {origin}")
             return reference
         problem = _pull(engine, client, reference, say)
@@ -93,7 +73,7 @@ def _origin(client: "DockerClient", reference: str) -> str:
         image = client.images.get(reference)
     except ImageNotFound:
         return ""
-    return "homemade from Debian packages earlier" if HOMEMADE_LABEL in image.labels else "already in the engine"
+    return HOMEMADE if HOMEMADE_LABEL in image.labels else "already in the engine"
 
 
 def _pull(engine: Engine, client: "DockerClient", reference: str, say: Say) -> str:
@@ -137,31 +117,9 @@ def _make(client: "DockerClient", cache: Path, say: Say, problem: str) -> None:
     say(f"base image: making {DEBIAN} and {PYTHON} from Debian packages, for our own engine only (about a minute)")
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as folder:
-        _import_debian(client, _bootstrap(Path(folder)))
+        _import_debian(client, bootstrap(Path(folder)))
     client.images.build(fileobj=io.BytesIO(PYTHON_DOCKERFILE.encode()), tag=PYTHON, rm=True, forcerm=True)
     _save(client, saved)
-
-
-def _bootstrap(folder: Path) -> Path:
-    """Make a minimal Debian trixie as a tar file in `folder`."""
-    if not shutil.which("mmdebstrap"):
-        apt_install("mmdebstrap", "debian-archive-keyring")
-    target = folder / "debian.tar"
-    conf = folder / "apt.conf"
-    conf.write_text(APT_CONF)
-    hooks = (
-        '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname" "$1"/var/cache/apt/*.bin',
-        f"--customize-hook=copy-in {shlex.quote(str(conf))} /etc/apt/apt.conf.d/",
-        '--customize-hook=mv "$1/etc/apt/apt.conf.d/apt.conf" "$1/etc/apt/apt.conf.d/90slim"',
-    )
-    command = ["mmdebstrap", "--variant=minbase", *SLIM, *hooks, "trixie", str(target), *SOURCES]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=BOOTSTRAP_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise InfrastructureError(f"mmdebstrap took over {BOOTSTRAP_S} s: is deb.debian.org reachable?") from error
-    if done.returncode != 0:
-        raise InfrastructureError(f"mmdebstrap cannot make a Debian base image:\n{done.stderr[-2000:]}")
-    return target
 
 
 def _import_debian(client: "DockerClient", tar: Path) -> None:

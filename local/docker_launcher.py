@@ -1,29 +1,30 @@
 """The launcher of the one-machine mode: the very Job manifests of a cluster, run on a Docker engine.
 
-A Job becomes a pod of plain containers (`pod_translate`), made side by side (`pod_make`), started in order with their
-postStart hooks (`pod_run`), and seen through the engine's events (`pod_events`). All that must outlive this process
+A Job becomes a pod of plain containers (`pod_translate`), made side by side (`pod_launch`, `pod_make`), started in order
+with their postStart hooks (`pod_run`), and seen through the engine's events (`pod_events`). All that must outlive this process
 is kept in the engine as labels: a new launcher of the same instance finds every pod, goes on with those that were
 accepted, and clears away those that were half made. There must be only one launcher of an instance at a time.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import Empty
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 
 from local.image_pull import PATIENCE_S, ImagePuller, RegistryLogin
 from local.log_follower import LogFollower
 from local.pod_engine import EngineError, PodEngine
 from local.pod_events import PodEvents
-from local.pod_make import CannotMake, PodMaker, sweep
+from local.pod_launch import PodLaunch
+from local.pod_make import sweep
 from local.pod_names import LABEL_RECORD, LABEL_VERDICT, PodNames, instance_filter, ref_of
 from local.pod_plan import PodPlan, PodRecord
 from local.pod_run import Pod
-from local.pod_secrets import SecretMissing, SecretStore
-from local.pod_state import Verdict, Waiting
+from local.pod_secrets import SecretStore
+from local.pod_state import Verdict
 from local.pod_translate import Place, translate
 from local.signals import Signals
 from shared.codec import decode
@@ -34,7 +35,6 @@ log = logging.getLogger(__name__)
 
 _THREADS = 8
 _TICK_S = 0.5
-_SILENCE_S = 1.0
 
 
 class DockerLauncher:
@@ -55,7 +55,6 @@ class DockerLauncher:
         """
         self._engine = PodEngine(engine_url)
         self._place = Place(instance, network, self._engine.cpus())
-        self._puller = ImagePuller(self._engine, registry_login, pull_patience_s)
         self._secrets = SecretStore()
         self._signals: Signals[JobRef | None] = Signals()
         self._pods: dict[JobRef, Pod] = {}
@@ -63,6 +62,8 @@ class DockerLauncher:
         self._lock = Lock()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="pods")
         self._events = PodEvents(self._engine, instance, self._signals.publish)
+        puller = ImagePuller(self._engine, registry_login, pull_patience_s)
+        self._launch = PodLaunch(self._engine, self._pool, puller, self._secrets, self._events)
         self._recover()
         self._events.start()
 
@@ -86,7 +87,7 @@ class DockerLauncher:
             return
         try:
             self._clear_half_made(pod)
-            self._make(pod, plan, secrets)
+            self._launch.make(pod, plan, secrets)
         except EngineError:
             with self._lock:
                 del self._pods[pod.names.ref]
@@ -114,7 +115,7 @@ class DockerLauncher:
         pod = self._pods.get(job)
         if pod is not None:
             verdict = Verdict("Cancelled", "the Job was cancelled", permanent=True)
-            self._in_background(pod, lambda: pod.end(verdict))
+            self._launch.in_background(pod, lambda: pod.end(verdict))
 
     def remove(self, job: JobRef) -> None:
         """Remove the Job's containers and volumes."""
@@ -166,52 +167,6 @@ class DockerLauncher:
             sweep(self._engine, self._pool, pod.names)
             self._half_made.discard(pod.names.ref)
 
-    def _make(self, pod: Pod, plan: PodPlan, secrets: Iterable[Manifest]) -> None:
-        try:
-            files = self._secrets.files(plan.record.namespace, plan.secrets, secrets)
-        except SecretMissing as error:
-            pod.end(Verdict("SecretNotFound", str(error), permanent=True))
-            return
-        maker = PodMaker(self._engine, self._pool, pod.names, plan, files)
-        try:
-            with pod.lock:
-                missing = maker.images_to_renew() or maker.create()
-                if not missing:
-                    maker.finish()
-                    pod.made()
-        except CannotMake as error:
-            pod.end(error.verdict)
-            return
-        pod.run_deadline()
-        self._signals.publish(pod.names.ref)
-        self._in_background(pod, lambda: self._carry_on(pod, maker, missing))
-
-    def _carry_on(self, pod: Pod, maker: PodMaker, images: tuple[str, ...]) -> None:
-        """Pull what is missing, make the rest of the pod, start it."""
-        for image in images:
-            if pod.halted.is_set():
-                return
-            problem = self._puller.pull(image, pod.wait_for, pod.halted)
-            if problem is not None:
-                pod.end(problem)
-        if images:
-            self._make_rest(pod, maker)
-        pod.start()
-
-    def _make_rest(self, pod: Pod, maker: PodMaker) -> None:
-        pod.wait_for(Waiting())
-        try:
-            with pod.lock:
-                if pod.halted.is_set():
-                    return
-                missing = maker.create()
-                if missing:
-                    raise CannotMake(Verdict("ErrImagePull", f"image {missing[0]} vanished after it was pulled"))
-                maker.finish()
-                pod.made()
-        except CannotMake as error:
-            pod.end(error.verdict)
-
     def _news(self, ref: JobRef | None, seen: dict[JobRef, JobState]) -> Iterator[JobState]:
         """What is new about one Job, or about all; `seen` is brought up to date."""
         for each in [ref] if ref is not None else list({**seen, **self._pods}):
@@ -233,28 +188,6 @@ class DockerLauncher:
             return pod.state()
         return None if last is None else JobState(ref, last.build_key, JobPhase.GONE)
 
-    def _in_background(self, pod: Pod, work: Callable[[], None]) -> None:
-        """Do something for a pod in a thread of its own."""
-
-        def run() -> None:
-            try:
-                self._insist(work)
-            except InfrastructureError as error:
-                pod.end(Verdict("EngineError", str(error)))
-
-        Thread(target=run, name=f"pod {pod.names.ref.name}", daemon=True).start()
-
-    def _insist(self, work: Callable[[], None]) -> None:
-        """Do something again as long as the engine does not answer; `work` takes up where it was."""
-        while not self._events.stopped:
-            try:
-                return work()
-            except EngineError as error:
-                if error.status:
-                    raise
-                log.info("asking the Docker engine again in %.0f s: %s", _SILENCE_S, error)
-            self._events.wait(_SILENCE_S)
-
     def _recover(self) -> None:
         labels = instance_filter(self._place.instance)
         volumes = [volume["Labels"] for volume in self._engine.volumes(labels)]
@@ -270,4 +203,4 @@ class DockerLauncher:
         self._pods[pod.names.ref] = pod
         pod.made(verdict)
         pod.run_deadline()
-        self._in_background(pod, pod.start if verdict is None else pod.stop_containers)
+        self._launch.in_background(pod, pod.start if verdict is None else pod.stop_containers)

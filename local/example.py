@@ -15,7 +15,7 @@ from local.engine import Engine, Say, engine_errors, find_engine
 from local.free_ports import free_ports
 from local.git_command import git
 from local.home import Home, write_private
-from local.services import start_external_registry
+from local.services import EXTERNAL_REGISTRY_PORT, start_external_registry
 from shared.errors import InfrastructureError, NotFound
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 SECRET = "docker-credentials"  # noqa: S105 - the Secret's name
+PIPELINE_FILE = ".pipeline.yml"
+USUAL_REGISTRY = f"localhost:{EXTERNAL_REGISTRY_PORT}"
 FIRST_PORT = 18080
 ANSWER_S = 20
 _AUTHOR = {
@@ -47,10 +49,10 @@ def prepare(name: str, home: Home, say: Say) -> Example:
     if not source.is_dir():
         known = ", ".join(sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir()))
         raise NotFound(f"there is no example {name!r}; there are {known}")
-    folder = _repository(source, home.root / "examples" / name)
     registry = start_external_registry(find_engine(home.engine_root, say), home, say)
+    folder = _repository(source, home.root / "examples" / name, registry.address)
     secrets = home.root / "examples" / f"{name}-secrets.yml"
-    values = {"registry": registry.address, "username": registry.user, "password": registry.password}
+    values = {"username": registry.user, "password": registry.password}
     document = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": values}
     write_private(secrets, json.dumps(document, indent=2) + "\n")  # JSON is YAML too
     return Example(str(folder), str(secrets), registry.address)
@@ -72,10 +74,13 @@ def show(name: str, image: str, home: Home, say: Say) -> str:
     return f"pulled {image} from {registry.address} and ran it: GET / answered {answer!r}"
 
 
-def _repository(source: Path, folder: Path) -> Path:
-    """A git repository with one commit: the example as it is now. Made anew, so that nothing old is in it."""
+def _repository(source: Path, folder: Path, registry: str) -> Path:
+    """A git repository with one commit: the example as it is now, publishing to `registry` (its port may differ from
+    the one in the file). Made anew, so that nothing old is in it."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    pipeline = folder / PIPELINE_FILE
+    pipeline.write_text(pipeline.read_text().replace(USUAL_REGISTRY, registry))
     git(folder, "init", "--quiet", "--initial-branch=main")
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", f"The example {source.name}", environment=_AUTHOR)

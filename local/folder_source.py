@@ -6,8 +6,10 @@ whatever is handed over meanwhile.
 """
 
 import hashlib
+import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,14 +48,24 @@ def hand_over(folder: Path, repositories: Path, ref: str = "", dirty: bool = Fal
     repository = identify(folder)
     root = Path(git(folder, "rev-parse", "--show-toplevel"))
     bare = _bare(repositories, repository)
-    sha = git(root, "rev-parse", "--verify", "--end-of-options", f"{ref or 'HEAD'}^{{commit}}")
+    sha = _resolve(root, ref)
     full = _full_ref(root, ref)
-    _push(root, bare, sha, _own_ref(sha, full))
     if dirty:
-        sha = _commit_work_tree(root, bare, sha)
-        git(bare, "update-ref", _own_ref(sha, full), sha)
+        sha = _push_work_tree(root, bare, sha, full)
+    else:
+        _push(root, bare, sha, _own_ref(sha, full))
+    os.utime(bare / _own_ref(sha, full))  # it may have been there already
     _forget_oldest(bare)
     return HandedOver(str(repository), sha, _own_ref(sha, full), full.removeprefix("heads/").removeprefix("tags/"))
+
+
+def _resolve(root: Path, ref: str) -> str:
+    try:
+        return git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref or 'HEAD'}^{{commit}}")
+    except InputError as error:
+        if ref:
+            raise InputError(f"{root} has no branch, tag or commit {ref!r}") from error
+        raise InputError(f"{root} has no commit yet: make one with `git commit`") from error
 
 
 class FolderSource:
@@ -104,11 +116,25 @@ def _bare(repositories: Path, repository: Repository) -> Path:
         with tempfile.TemporaryDirectory(dir=bare.parent) as folder:
             new = Path(folder) / "new.git"
             git(bare.parent, "init", "--quiet", "--bare", str(new))
-            for name in ("uploadpack.allowAnySHA1InWant", "receive.shallowUpdate"):
-                git(new, "config", name, "true")
-            if not bare.exists():
-                shutil.move(new, bare)
+            for name, value in _BARE_SETTINGS.items():
+                git(new, "config", name, value)
+            _rename(new, bare)
     return bare
+
+
+_BARE_SETTINGS = {
+    "uploadpack.allowAnySHA1InWant": "true",
+    "receive.shallowUpdate": "true",
+    "gc.packRefs": "false",  # a ref's file says by its time when the commit was handed over last
+}
+
+
+def _rename(new: Path, bare: Path) -> None:
+    try:
+        new.rename(bare)
+    except OSError:
+        if not bare.exists():  # else another process was first
+            raise
 
 
 def _full_ref(root: Path, ref: str) -> str:
@@ -129,35 +155,64 @@ def _branch_ref(ref: str) -> str:
     return f"refs/{name}" if name.startswith(("heads/", "tags/")) else ""
 
 
-def _push(root: Path, bare: Path, sha: str, ref: str) -> None:
-    git(root, "push", "--quiet", "--no-verify", "--force", str(bare), f"{sha}:{ref}")
+def _push(root: Path, bare: Path, sha: str, ref: str, environment: Mapping[str, str] | None = None) -> None:
+    quiet = ("--quiet", "--no-verify", "--force", "--recurse-submodules=no", "--no-signed", "--no-follow-tags")
+    git(root, "push", *quiet, str(bare), f"{sha}:{ref}", environment=environment)
 
 
-def _commit_work_tree(root: Path, bare: Path, head: str) -> str:
-    """Commit all that the work tree holds and git does not ignore, with a throw-away index; objects go to `bare` only."""
+def _push_work_tree(root: Path, bare: Path, head: str, full: str) -> str:
+    """Commit all that the work tree holds and git does not ignore, with a throw-away index and object store; push it.
+
+    Objects that the folder's own store has already are read from there, and pushed like the new ones.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        index = Path(folder) / "index"
-        own_index = Path(git(root, "rev-parse", "--path-format=absolute", "--git-path", "index"))
+        index, objects = Path(folder) / "index", Path(folder) / "objects"
+        objects.mkdir()
+        own_index = _git_path(root, "index")
         if own_index.exists():
             shutil.copy2(own_index, index)  # it knows which files did not change since they were last hashed
         environment = {
             "GIT_INDEX_FILE": str(index),
-            "GIT_OBJECT_DIRECTORY": str(bare / "objects"),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": git(
-                root, "rev-parse", "--path-format=absolute", "--git-path", "objects"
-            ),
+            "GIT_OBJECT_DIRECTORY": str(objects),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(str(_git_path(root, "objects"))),
+            **_PLAIN_INDEX,
         }
-        git(root, "add", "--all", environment=environment)
-        tree = git(root, "write-tree", environment=environment)
-        author = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in _DIRTY_AUTHOR.items()}
-        message = f"Uncommitted work on {head[:10]}".encode()
-        return git(root, "commit-tree", tree, "-p", head, environment={**environment, **author}, data=message)
+        sha = _commit_work_tree(root, head, environment)
+        _push(root, bare, sha, _own_ref(sha, full), environment)
+        return sha
 
 
+def _commit_work_tree(root: Path, head: str, environment: Mapping[str, str]) -> str:
+    git(root, "add", "--all", environment=environment)
+    tree = git(root, "write-tree", environment=environment)
+    author = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in _DIRTY_AUTHOR.items()}
+    message = f"Uncommitted work on {head[:10]}".encode()
+    return git(root, "commit-tree", tree, "-p", head, environment={**environment, **author}, data=message)
+
+
+_PLAIN_INDEX = {  # nothing of an index is kept beside it, in the folder's own repository
+    "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_KEY_0": "core.splitIndex",
+    "GIT_CONFIG_VALUE_0": "false",
+    "GIT_CONFIG_KEY_1": "core.fsmonitor",
+    "GIT_CONFIG_VALUE_1": "false",
+}
 _DIRTY_AUTHOR = {"NAME": "kontinuous run --dirty", "EMAIL": "dirty@localhost"}
 
 
+def _git_path(root: Path, name: str) -> Path:
+    return Path(git(root, "rev-parse", "--path-format=absolute", "--git-path", name))
+
+
+def _quoted(path: str) -> str:
+    """A path as git wants it in a list that is joined by colons."""
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def _forget_oldest(bare: Path) -> None:
-    refs = git(bare, "for-each-ref", "--sort=-creatordate", "--format=%(refname)", REFS).splitlines()
-    for ref in refs[KEPT_COMMITS:]:
-        git(bare, "update-ref", "-d", ref)
+    """Forget all refs but the KEPT_COMMITS that were handed over last, whatever their commits' dates."""
+    files = {path: path.stat().st_mtime_ns for path in (bare / REFS).rglob("*") if path.is_file()}
+    names = sorted(files, key=lambda path: files[path], reverse=True)
+    for path in names[KEPT_COMMITS:]:
+        git(bare, "update-ref", "-d", str(path.relative_to(bare)))

@@ -16,13 +16,16 @@ def git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = N
     Raises InputError with git's own words when it fails, InfrastructureError when there is no git or it hangs.
     """
     clean = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    command = ["git", "-C", str(folder), *arguments]
+    command = ["git", "-C", str(folder), *arguments]  # the words are ours, refs stand behind --end-of-options
+    variables = {**clean, "LC_ALL": "C", **(environment or {})}
     try:
-        done = subprocess.run(  # noqa: S603 - the words are ours, refs stand behind --end-of-options
-            command, env={**clean, "LC_ALL": "C", **(environment or {})}, input=data, capture_output=True, timeout=LIMIT_S
-        )
+        done = subprocess.run(command, env=variables, input=data, capture_output=True, timeout=LIMIT_S)
+    except ValueError as error:
+        raise InputError(f"git cannot be given {arguments[-1]!r}: {error}") from error
     except FileNotFoundError as error:
-        raise InfrastructureError("git is not installed; install it (on Debian or Ubuntu: `apt install git`)") from error
+        raise InfrastructureError(
+            "git is not installed; install it (on Debian or Ubuntu: `apt install git`)"
+        ) from error
     except subprocess.TimeoutExpired as error:
         raise InfrastructureError(f"git {arguments[0]} in {folder} did not end within {LIMIT_S} s") from error
     if done.returncode:

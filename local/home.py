@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from shared.errors import InfrastructureError
+from shared.state_folder import HOME_VARIABLE, SERVICE_FILE, state_folder
 
-HOME_VARIABLE = "KONTINUOUS_HOME"
 ENGINE_HOME_VARIABLE = "KONTINUOUS_ENGINE_HOME"
-DEFAULT_HOME = "~/.local/state/kontinuous"
 PASSWORD_BYTES = 24
 
 
@@ -64,7 +63,7 @@ class Home:
     @property
     def service_file(self) -> Path:
         """Where a running service leaves its address and token."""
-        return self.root / "service.json"
+        return self.root / SERVICE_FILE
 
     @property
     def cache(self) -> Path:
@@ -90,11 +89,10 @@ def open_home(environ: Mapping[str, str] = os.environ) -> Home:
 
     Raises InfrastructureError when the folder cannot be used.
     """
-    root = Path(environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser().resolve()
+    root = state_folder(environ)
     engine_root = Path(environ.get(ENGINE_HOME_VARIABLE) or root).expanduser().resolve()
     try:
-        for folder in (root, engine_root):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        engine_root.mkdir(parents=True, exist_ok=True, mode=0o700)
         credentials = _read_or_make(root / "credentials.json")
         (root / "git").mkdir(exist_ok=True)
     except OSError as error:

@@ -7,11 +7,13 @@ works, and is tested, with and without an image registry within reach.
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import IO
 
 from local.base_images import ensure_base
@@ -19,11 +21,12 @@ from local.engine import Engine, Say, engine_errors, find_engine
 from local.home import open_home
 from local.recipes import RECIPES, Recipe, references, with_parents
 from local.site import collect_site
-from shared.errors import EXIT_SUCCESS, InfrastructureError, KontinuousError
+from shared.errors import EXIT_SUCCESS, InfrastructureError, Interrupted, KontinuousError
 
 BUILD_READ_S = 600
 AT_ONCE = 4
 OUTPUT_TAIL_LINES = 20
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # the engine paints what a step writes to stderr
 IMAGE_LABEL = "kontinuous.io/image"
 ALL = tuple(RECIPES)
 
@@ -40,13 +43,19 @@ def ensure_images(engine: Engine, cache: Path, say: Say, names: Iterable[str] = 
         return found
     with ThreadPoolExecutor(AT_ONCE) as pool:
         sites = {name: pool.submit(_site, engine, RECIPES[name], cache) for name in missing}
-        base = ensure_base(engine, cache, say)
-        builds: dict[str, Future[None]] = {}
-        for name in missing:
-            job = _Build(engine, RECIPES[name], found, base, say)
-            builds[name] = pool.submit(job.run, sites[name], builds.get(job.recipe.parent))
-        for build in builds.values():
-            build.result()
+        stop = Event()
+        try:
+            base = ensure_base(engine, cache, say)
+            builds: dict[str, Future[None]] = {}
+            for name in missing:
+                job = _Build(engine, RECIPES[name], found, base, say, stop)
+                builds[name] = pool.submit(job.run, sites[name], builds.get(job.recipe.parent))
+            for build in builds.values():
+                build.result()
+        except BaseException:
+            # One failed, or Ctrl-C: leaving the pool waits for the others, so they are to end now.
+            stop.set()
+            raise
     return found
 
 
@@ -64,29 +73,34 @@ def _exists(engine: Engine, reference: str) -> bool:
 def _site(engine: Engine, recipe: Recipe, cache: Path) -> Path | None:
     if not recipe.requirements:
         return None
-    with engine_errors("ask the engine for its architecture"), engine.client() as client:
-        architecture = str(client.version()["Arch"])
-    return collect_site(recipe.requirements, architecture, cache)
+    with engine_errors(f"collect what the image {recipe.name} imports"), engine.client() as client:
+        return collect_site(recipe.requirements, str(client.version()["Arch"]), cache)
 
 
 class _Build:
     """The building of one image."""
 
-    def __init__(self, engine: Engine, recipe: Recipe, found: Mapping[str, str], base: str, say: Say) -> None:
+    def __init__(
+        self, engine: Engine, recipe: Recipe, found: Mapping[str, str], base: str, say: Say, stop: Event
+    ) -> None:
         self.engine = engine
         self.recipe = recipe
         self.reference = found[recipe.name]
         self.base = found[recipe.parent] if recipe.parent else base
         self.say = say
+        self.stop = stop
 
     def run(self, site: "Future[Path | None]", parent: "Future[None] | None") -> None:
         """Build it once its libraries are collected and its parent is there."""
         if parent:
             parent.result()
-        folder = site.result()
+        self.build_now(site.result())
+
+    def build_now(self, site: Path | None) -> None:
+        """Build it; raises InfrastructureError with the end of the build's output."""
         self.say(f"image: building {self.reference}")
         with tempfile.TemporaryFile() as context, engine_errors(f"build {self.reference}"):
-            self.recipe.write_context(context, folder)
+            self.recipe.write_context(context, site)
             context.seek(0)
             self._build(context)
 
@@ -98,7 +112,9 @@ class _Build:
                 buildargs={"BASE": self.base}, labels={IMAGE_LABEL: self.recipe.name}, decode=True,
             )  # fmt: skip
             for event in events:
-                output += event.get("stream", "").splitlines()
+                if self.stop.is_set():
+                    raise Interrupted(f"the build of {self.reference} was stopped")
+                output += COLOUR.sub("", event.get("stream", "")).splitlines()
                 if "error" in event:
                     tail = "\n".join(output[-OUTPUT_TAIL_LINES:])
                     raise InfrastructureError(

@@ -6,9 +6,8 @@ from queue import Empty, SimpleQueue
 from threading import Event
 
 from local.pod_engine import EngineStream, PodEngine
-from local.pod_log import stdout_of
+from local.pod_log import StdoutReader
 from local.pod_run import Pod
-from local.pod_state import START_ERROR
 from local.signals import Signals
 from shared.errors import InfrastructureError
 from shared.keys import STAGE_CONTAINER
@@ -31,15 +30,9 @@ class LogFollower:
         """The log's bytes as they come, until the container has ended or the follower is closed."""
         if not self._wait_for_start():
             return
-        self._stream = stream = self._engine.log(self._pod.names.container(STAGE_CONTAINER))
-        if stream is None or self._closed.is_set():
-            return
-        with closing(stream):
-            try:
-                yield from stdout_of(stream)
-            except InfrastructureError:
-                if not self._closed.is_set():
-                    raise
+        reader = StdoutReader()
+        yield from self._read(reader, follow=True)
+        yield from self._read(reader, follow=False)  # the last messages, should the engine have ended too early
 
     def close(self) -> None:
         """Stop following, also under a thread that waits for the next byte."""
@@ -47,16 +40,28 @@ class LogFollower:
         if self._stream is not None:
             self._stream.close()
 
+    def _read(self, reader: StdoutReader, follow: bool) -> Iterator[bytes]:
+        stream = self._engine.log(self._pod.names.container(STAGE_CONTAINER), follow, reader.since)
+        self._stream = stream
+        if stream is None:
+            return
+        with closing(stream):
+            try:
+                yield from () if self._closed.is_set() else reader.read(stream)
+            except InfrastructureError:
+                if not self._closed.is_set():
+                    raise
+
     def _wait_for_start(self) -> bool:
         """Wait until there is a log to read; False where there will be none."""
         with self._signals.subscribe() as changed:
             while not self._closed.is_set():
+                # In this order: it may start and end between the two looks, and then there is a log.
+                over = self._pod.state().phase in (JobPhase.FINISHED, JobPhase.GONE)
                 sight = self._pod.look(STAGE_CONTAINER)
                 if sight is not None and sight.status != "created":
                     return True
-                if sight is not None and sight.end is not None and sight.end.reason == START_ERROR:
-                    return False
-                if self._pod.state().phase in (JobPhase.FINISHED, JobPhase.GONE):
+                if over:
                     return False
                 self._wait_for_change(changed)
         return False

@@ -1,7 +1,6 @@
 """A Docker engine of our own: a `dockerd` with its own socket, data folder and bridge, beside any other engine."""
 
 import fcntl
-import ipaddress
 import os
 import shutil
 import signal
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.apt import apt_install
+from local.bridge import make_bridge, remove_bridge
 from local.home import path_hash
 from shared.errors import InfrastructureError
 
@@ -75,7 +75,7 @@ class Daemon:
             if answers():
                 return
             say(f"Docker engine: starting our own at {self.url}, data in {self.home}/engine/data")
-            _make_bridge(self.bridge)
+            make_bridge(self.bridge)
             self._launch(answers)
 
     def _launch(self, answers: Callable[[], bool]) -> None:
@@ -119,10 +119,10 @@ class Daemon:
         if self.process:
             self.process.wait()
         self._pid_file.unlink(missing_ok=True)
-        subprocess.run(["ip", "link", "delete", self.bridge], capture_output=True, check=False)
+        remove_bridge(self.bridge)
 
     def _pid(self) -> int:
-        """The process to end; 0 where there is none. A pid file may be stale, and its number another process's by now."""
+        """The process to end; 0 where there is none. A stale pid file may hold another process's number by now."""
         if self.process:
             return self.process.pid
         with suppress(OSError, ValueError):
@@ -144,35 +144,6 @@ def is_alive(pid: int) -> bool:
 def _terminate(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-
-
-def _make_bridge(name: str) -> None:
-    """Make the bridge that containers without a network of their own get (those of `docker build`)."""
-    if Path(f"/sys/class/net/{name}").exists():
-        return
-    address = _free_address(Path("/proc/net/route").read_text())
-    for arguments in (["add", "name", name, "type", "bridge"], ["set", name, "up"]):
-        _ip("link", *arguments)
-    _ip("address", "add", address, "dev", name)
-
-
-def _free_address(routes: str) -> str:
-    """A private address with its /24 that overlaps no route; `routes` is the text of /proc/net/route (hex, little endian)."""
-    taken = []
-    for line in routes.splitlines()[1:]:
-        destination, mask = (int.from_bytes(bytes.fromhex(line.split()[i]), "little") for i in (1, 7))
-        if mask:
-            taken.append(ipaddress.ip_network((destination, mask.bit_count())))
-    for network in ipaddress.ip_network("172.30.0.0/15").subnets(new_prefix=24):
-        if not any(network.overlaps(other) for other in taken):
-            return f"{network[1]}/24"
-    raise InfrastructureError("no private network is free for our Docker engine: 172.30.0.0/15 is all in use")
-
-
-def _ip(*arguments: str) -> None:
-    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise InfrastructureError(f"cannot make the engine's bridge: ip {' '.join(arguments)}: {done.stderr.strip()}")
 
 
 def _install(say: Say) -> None:

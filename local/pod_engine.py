@@ -153,9 +153,15 @@ class PodEngine:
         what = _filters(type=["container"], event=["start", "die", "destroy"], label=labels)
         return EngineStream(self._call("GET", "/events", params={"since": since, **what}, stream=True, timeout=None))
 
-    def log(self, name: str) -> EngineStream | None:
-        """A container's stdout in frames, from its first byte until it ends; None where there is no such container."""
-        what = {"follow": 1, "stdout": 1, "stderr": 0}
+    def log(self, name: str, follow: bool, since: str = "") -> EngineStream | None:
+        """A container's stdout in frames, each with its time; None where there is no such container.
+
+        From the time `since` on (Unix seconds with nanoseconds; "": from the first byte), until now, or with
+        `follow` until it ends.
+        """
+        what: dict[str, str | int] = {"follow": int(follow), "stdout": 1, "stderr": 0, "timestamps": 1}
+        if since:
+            what["since"] = since
         response = self._unless_absent("GET", f"/containers/{name}/logs", params=what, stream=True, timeout=None)
         return None if response is None else EngineStream(response)
 

@@ -24,11 +24,9 @@ HOOK_OUTPUT_CHARACTERS = 500
 
 
 class Pod:
-    """One pod. `changed` is called with its Job when something happened to it that the engine does not tell."""
+    """One pod. `ring` is called with its Job when something happened to it that the engine does not tell."""
 
-    def __init__(
-        self, engine: PodEngine, names: PodNames, record: PodRecord, changed: Callable[[JobRef], None]
-    ) -> None:
+    def __init__(self, engine: PodEngine, names: PodNames, record: PodRecord, ring: Callable[[JobRef], None]) -> None:
         self.names = names
         self.record = record
         self.halted = Event()
@@ -36,11 +34,15 @@ class Pod:
         self.lock = RLock()
         """Held while containers are made, started or removed, so that none of these overlap."""
         self._engine = engine
-        self._changed = changed
+        self._ring = ring
         self._waiting: Waiting | None = Waiting()
         self._verdict: Verdict | None = None
         self._ended: dict[str, ContainerSight] = {}
         self._deadline: Timer | None = None
+
+    def changed(self) -> None:
+        """Tell whoever listens to look at the pod again."""
+        self._ring(self.names.ref)
 
     def state(self) -> JobState:
         """How the pod is now."""
@@ -62,7 +64,7 @@ class Pod:
     def wait_for(self, waiting: Waiting) -> None:
         """Say what the pod waits for before it has containers."""
         self._waiting = waiting
-        self._changed(self.names.ref)
+        self.changed()
 
     def made(self, verdict: Verdict | None = None) -> None:
         """The pod is whole in the engine, `verdict` included where there is one; its time runs."""
@@ -94,10 +96,10 @@ class Pod:
         with self.lock:
             if self._verdict is not None or self.state().phase in (JobPhase.FINISHED, JobPhase.GONE):
                 return
-            self._verdict = verdict
             self.halted.set()
             self._keep(verdict)
-        self._changed(self.names.ref)
+            self._verdict = verdict
+        self.changed()
         self.stop_containers()
 
     def stop_containers(self) -> None:
@@ -111,7 +113,7 @@ class Pod:
         with self.lock:
             sweep(self._engine, pool, self.names)
             self._waiting = None
-        self._changed(self.names.ref)
+        self.changed()
 
     def close(self) -> None:
         """Let go of the pod without touching it in the engine."""
@@ -126,7 +128,7 @@ class Pod:
             sight = self.look(name)
             if sight is not None and sight.status == "created" and not sight.error:
                 self._start_new(name)
-        self._changed(self.names.ref)
+        self.changed()
         return True
 
     def _start_new(self, name: str) -> None:

@@ -54,23 +54,23 @@ def serve(home: Home, say: Say, port: int | None, lifeline: bool) -> None:
         if not lifeline and home.data(EXTERNAL_REGISTRY).exists():
             start_external_registry(engine, home, say)
         settings = _settings(home, engine, services, images, port)
-        coordinator = _coordinator(settings, home, engine, services)
+        launcher = DockerLauncher(
+            engine.url,
+            services.network,
+            home.instance,
+            RegistryLogin(services.registry, settings.registry_login.user, settings.registry_login.password),
+        )
+        stack.callback(launcher.close)
+        coordinator = _coordinator(settings, launcher, FolderSource(home.git, services.inside_git_url))
         _run(coordinator, home, services, say, stopping)
 
 
-def _coordinator(settings: Settings, home: Home, engine: Engine, services: Services) -> Service:
+def _coordinator(settings: Settings, launcher: DockerLauncher, source: FolderSource) -> Service:
     kv = EtcdKeyValue(settings.kv_address, user=settings.etcd_login.user, password=settings.etcd_login.password)
     objects = S3Objects(
         settings.s3_url, settings.s3_bucket, access_key=settings.s3_access_key, secret_key=settings.s3_secret_key
     )
     objects.make_bucket()
-    launcher = DockerLauncher(
-        engine.url,
-        services.network,
-        home.instance,
-        RegistryLogin(services.registry, settings.registry_login.user, settings.registry_login.password),
-    )
-    source = FolderSource(home.git, services.inside_git_url)
     return Service(settings, kv, objects, launcher, source, intake=launcher)
 
 

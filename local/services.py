@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from local import etcd_users
-from local.containers import LABEL_INSTANCE, Runner, Running, Spec
-from local.engine import Engine, Say, engine_errors
+from local.containers import Runner, Running, Spec
+from local.engine import Engine, Say
 from local.home import Credentials, Home, write_private
 from local.images import ensure_images
+from local.networks import make_network, remove_network
+from local.readiness import readiness
 from shared.errors import InfrastructureError
 
 ETCD = "etcd"
@@ -39,9 +40,6 @@ ETCD_COMMAND = (
 )  # fmt: skip
 # The passwords are long and random, so that a costly hash would only make each request slow.
 BCRYPT_ROUNDS = 4
-CALL_S = 5
-# 400 is how rclone answers a request that is not signed at all.
-REFUSALS = (400, 401, 403)
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -95,7 +93,7 @@ class Services:
         """Stop what the call that made this object started, all at once, and remove the network if it is empty."""
         _all_at_once(Running.stop, self.containers.values())
         if all(running.to_stop for running in self.containers.values()):
-            _remove_network(self.engine, self.network)
+            remove_network(self.engine, self.network)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,7 @@ class ExternalRegistry:
 
 
 def start_services(engine: Engine, home: Home, say: Say) -> Services:
-    """Start the services of a state folder and wait until all are ready; builds their images where the engine lacks them.
+    """Start the services of a state folder and wait until all are ready; builds images that are missing.
 
     Raises InfrastructureError, with a container's last lines, when one does not come up; what was started is then
     stopped again.
@@ -140,7 +138,7 @@ def start_external_registry(engine: Engine, home: Home, say: Say) -> ExternalReg
 
 def _runner(engine: Engine, home: Home) -> Runner:
     network = f"kontinuous-{home.instance}"
-    _make_network(engine, network, home.instance)
+    make_network(engine, network, home.instance)
     return Runner(engine, home.instance, network, home.root / "config")
 
 
@@ -190,7 +188,7 @@ def _all_started(runner: Runner, specs: Iterable[Spec], credentials: Credentials
     def start(spec: Spec) -> Running:
         running = runner.run(spec)
         started.append(running)
-        running.wait_until(_readiness(spec.service, running, credentials))
+        running.wait_until(readiness(spec.service, running, credentials))
         return running
 
     specs = list(specs)
@@ -201,59 +199,8 @@ def _all_started(runner: Runner, specs: Iterable[Spec], credentials: Credentials
         raise
 
 
-def _readiness(service: str, running: Running, credentials: Credentials) -> Callable[[], bool]:
-    match service:
-        case "etcd":
-            return lambda: etcd_users.ready_with_users(running.port, credentials)
-        case "minio":
-            return lambda: _refuses_strangers(f"http://127.0.0.1:{running.port}/")
-        case "internal-registry" | "external-registry":
-            return lambda: _refuses_strangers(f"http://127.0.0.1:{running.port}/v2/")
-        case "git":
-            return lambda: "server started" in running.log_tail()
-    raise AssertionError(f"there is no service {service}")
-
-
-def _refuses_strangers(url: str) -> bool:
-    """Say whether a server answers a request without credentials, and as one does that wants them."""
-    import requests
-
-    try:
-        return requests.get(url, timeout=CALL_S).status_code in REFUSALS
-    except requests.RequestException:
-        return False
-
-
 def _all_at_once(work: Callable[[T], U], items: Iterable[T]) -> list[U]:
     """Do `work` on all items, each in a thread; raises the first error once all have ended."""
     todo = list(items)
     with ThreadPoolExecutor(max(1, len(todo))) as pool:
         return list(pool.map(work, todo))
-
-
-def _make_network(engine: Engine, name: str, instance: str) -> None:
-    from docker.errors import APIError
-
-    with engine_errors(f"make the Docker network {name}"), engine.client() as client:
-        if client.api.networks(names=[f"^{name}$"]):
-            return
-        try:
-            client.api.create_network(name, driver="bridge", check_duplicate=True, labels={LABEL_INSTANCE: instance})
-        except APIError as error:
-            # Another process made it in between.
-            if error.status_code != 409:
-                raise
-
-
-def _remove_network(engine: Engine, name: str) -> None:
-    from docker.errors import APIError, NotFound
-
-    with engine_errors(f"remove the Docker network {name}"), engine.client() as client:
-        try:
-            client.api.remove_network(name)
-        except NotFound:
-            return
-        except APIError as error:
-            # 403: something else is still on it, such as a stage's container or the external registry.
-            if error.status_code != 403:
-                raise

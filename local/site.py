@@ -66,7 +66,8 @@ def _install(requirements: Path, architecture: str, wheels: Path, target: Path) 
     platforms = [f"manylinux_2_{minor}_{machine}" for minor in GLIBC_MINORS] + [f"manylinux2014_{machine}"]
     _pip(
         "install", "--target", str(target), "--requirement", str(requirements), "--find-links", str(wheels),
-        "--no-deps", "--no-compile", "--only-binary", ":all:", "--implementation", "cp", "--python-version", PYTHON_VERSION,
+        "--no-deps", "--no-compile", "--only-binary", ":all:",
+        "--implementation", "cp", "--python-version", PYTHON_VERSION,
         *(option for platform in platforms for option in ("--platform", platform)),
     )  # fmt: skip
 
@@ -87,7 +88,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("requirements", type=Path)
     parser.add_argument("target", type=Path)
     options = parser.parse_args(arguments)
-    architecture = next((name for name, machine in MACHINES.items() if machine == platform.machine()), platform.machine())
+    architecture = next(
+        (name for name, machine in MACHINES.items() if machine == platform.machine()), platform.machine()
+    )
     try:
         site = collect_site(options.requirements, architecture, open_home().cache)
     except KontinuousError as error:

@@ -15,7 +15,7 @@ MOST_LISTED_BYTES = 64 * 1024
 """So much of a report may its list of artifacts be, as JSON; all are kept, listed or not."""
 
 
-class Unkept(Exception):  # noqa: N818, it is not an error: the stage goes on
+class Unkept(Exception):
     """A file cannot be kept; the text says why."""
 
 

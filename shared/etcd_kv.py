@@ -6,6 +6,7 @@ has a small one of its own; it hangs without a timeout, so every call has one.
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from threading import Event, Lock
 from typing import Any, TypeVar
@@ -21,6 +22,8 @@ Client = Any
 Message = Any
 
 CALL_TIMEOUT_S = 5.0
+_PAUSE_S = 0.3
+_LOOK_FOR_S = 1.0
 
 _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", -1),  # a list of builds has many values of up to 512 KiB
@@ -100,12 +103,23 @@ class EtcdKeyValue:
         except StoreRefused:
             raise
         except StoreError:
-            there = self.get(key)
+            there = self._look(key)
             if there is not None and there.value == value:
                 return True
             if not may_repeat(there):
                 return False
         return self._call(put)
+
+    def _look(self, key: str) -> Entry | None:
+        """Read a key right after a call was lost: the connection may need a moment. Raises StoreError."""
+        give_up = time.monotonic() + _LOOK_FOR_S
+        while True:
+            try:
+                return self.get(key)
+            except StoreError:
+                if time.monotonic() + _PAUSE_S > give_up:
+                    raise
+                time.sleep(_PAUSE_S)
 
     def _open_watch(self, prefix: str, revision: int) -> Stream:
         client = self._connected()

@@ -76,18 +76,24 @@ class Checkout:
                 os.killpg(self._child.pid, signal.SIGKILL)
 
     def _fetch(self) -> None:
-        answer = self._fetched("--depth", "1", self._commit)
+        answer = self._fetched([self._commit], "--depth=1")
         if answer and self._ref:
-            answer = self._fetched("--depth", "1", self._ref)
+            answer = self._fetched([self._ref], "--depth=1")
         if not self._has_commit():
-            answer = self._fetched("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+            answer = self._fetch_everything()
         if not self._has_commit():
             raise InputError(f"commit {self._commit} is not in {self._url}" + (f": {answer}" if answer else ""))
 
-    def _fetched(self, *what: str) -> str:
+    def _fetch_everything(self) -> str:
+        options = ["--unshallow"] if (self._folder / ".git/shallow").exists() else []
+        return self._fetched(["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"], *options)
+
+    def _fetched(self, refs: list[str], *options: str) -> str:
         """Fetch, and again where the server seems to be down for a moment; return git's complaint, or ""."""
         for attempt in range(1, _TRIES + 1):
-            code, answer = self._git("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "origin", *what)
+            code, answer = self._git(
+                "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", *options, "origin", *refs
+            )
             if code == 0 or not _UNREACHABLE.search(answer):
                 break
             if attempt == _TRIES:

@@ -136,9 +136,15 @@ def artifacts_prefix(repository: Repository, number: int, stage_id: str, attempt
 
 
 def image_repository(repository: Repository) -> str:
-    """The path, without a host, of a repository's images in the internal registry."""
-    parts = (re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") or "x" for part in (repository.host, repository.owner, repository.name))
-    return "/".join(parts)
+    """The path, without a host, of a repository's images in the internal registry; no two repositories share one."""
+    return "/".join(_path_component(part) for part in (repository.host, repository.owner, repository.name))
+
+
+def _path_component(part: str) -> str:
+    """`part` in lower case as a path component of the distribution specification; with a hash where it had to change."""
+    if re.fullmatch(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*", part.lower()):
+        return part.lower()
+    return f"{slug(part)}-{hashlib.sha256(part.encode()).hexdigest()[:8]}"
 
 
 def job_name(repository: Repository, number: int, stage_id: str, attempt: int) -> str:

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 from shared.errors import StoreError
 from shared.keys import log_archive, log_chunk
 from shared.patience import Deadline, keep_trying
-from shared.ports import ObjectStore
 from shared.stage_log import StageLog
+
+if TYPE_CHECKING:
+    from shared.ports import ObjectStore
 
 CHUNK_BYTES = 4 * 1024 * 1024
 CHUNK_SECONDS = 5.0
@@ -21,7 +24,7 @@ class LogUploader:
     A stage that ends within CHUNK_SECONDS uploads its archive only.
     """
 
-    def __init__(self, log: StageLog, open_store: Callable[[], ObjectStore], prefix: str) -> None:
+    def __init__(self, log: StageLog, open_store: "Callable[[], ObjectStore]", prefix: str) -> None:
         """`open_store` is called in the thread (the S3 client takes 0.2 s to import); `prefix` is the log prefix."""
         self._log = log
         self._open_store = open_store
@@ -68,11 +71,11 @@ class LogUploader:
         finally:
             self._ended.set()
 
-    def _archive(self, store: ObjectStore) -> None:
+    def _archive(self, store: "ObjectStore") -> None:
         store.put_file(log_archive(self._prefix), self._log.path)
         self._sent = self._log.size
 
-    def _send_chunks(self, store: ObjectStore) -> None:
+    def _send_chunks(self, store: "ObjectStore") -> None:
         due = time.monotonic() + CHUNK_SECONDS
         self._ending.wait(CHUNK_SECONDS)
         while not self._ending.wait(_LOOK_EVERY_S):
@@ -81,7 +84,7 @@ class LogUploader:
                 due = time.monotonic() + CHUNK_SECONDS
                 self._send_pending(store)
 
-    def _send_pending(self, store: ObjectStore) -> None:
+    def _send_pending(self, store: "ObjectStore") -> None:
         """Send all there is, in chunks that a reader can take whole; what fails is sent the next time."""
         try:
             while (self._log.size > self._sent) and not self._ending.is_set():
@@ -91,7 +94,7 @@ class LogUploader:
                 self._log.note(f"{error}; the log is kept here until S3 is back")
             self._complained = True
 
-    def _send_chunk(self, store: ObjectStore) -> None:
+    def _send_chunk(self, store: "ObjectStore") -> None:
         data = self._log.read(self._sent, CHUNK_BYTES)
         key = log_chunk(self._prefix, self._sent)
         if key not in self._chunks[-1:]:  # the last one again, where it failed before

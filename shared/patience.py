@@ -9,6 +9,7 @@ from shared.errors import StoreError, StoreRefused
 T = TypeVar("T")
 
 _LONGEST_PAUSE_S = 2.0
+_AT_LEAST_S = 2.0  # however late it is, a task gets a try or two
 
 
 class Deadline:
@@ -25,6 +26,31 @@ class Deadline:
     def left_s(self) -> float:
         """Seconds that are left, never less than 0."""
         return max(0.0, self._at - time.monotonic())
+
+
+class Patience:
+    """How long to go on trying, one task after another: for so many seconds each, or, once told to hurry, less."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._hurry_at: float | None = None
+        self._by_s = 0.0
+        self._deadline = Deadline(seconds)
+
+    def begin(self, by_s: float) -> Deadline:
+        """Begin a task. When we are told to hurry, or have been, it must end `by_s` seconds after that."""
+        self._deadline, self._by_s = Deadline(self._seconds), by_s
+        self._shorten()
+        return self._deadline
+
+    def hurry(self) -> None:
+        """Be told to hurry: now."""
+        self._hurry_at = time.monotonic()
+        self._shorten()
+
+    def _shorten(self) -> None:
+        if self._hurry_at is not None:
+            self._deadline.shorten(max(_AT_LEAST_S, self._hurry_at + self._by_s - time.monotonic()))
 
 
 def keep_trying(call: Callable[[], T], deadline: Deadline, note: Callable[[str], None] | None = None) -> T:

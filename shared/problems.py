@@ -6,6 +6,7 @@ from typing import NoReturn, Protocol
 
 from shared.errors import InputError
 
+PIPELINE_FILE = ".pipeline.yml"
 MAX_PROBLEMS = 100
 MAX_SHOWN = 60
 
@@ -33,6 +34,9 @@ class Problem:
     field: str
     message: str
 
+    def __str__(self) -> str:
+        return self.show(PIPELINE_FILE)
+
     def show(self, path: str) -> str:
         """One line for people and editors: `path:line:column: field: message`."""
         return f"{path}:{self.line}:{self.column}: {self.field}: {self.message}"
@@ -45,7 +49,7 @@ class PipelineFileError(InputError):
         self.problems = tuple(problems)
         self.warnings = tuple(warnings)
         more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
-        super().__init__(self.problems[0].show(".pipeline.yml") + more)
+        super().__init__(f"{self.problems[0]}{more}")
 
 
 class Findings:

@@ -62,7 +62,7 @@ class S3Objects:
             self._do(lambda: put(self._bucket, key, file, size, part_size=part, num_parallel_uploads=1))
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """Yield an object's bytes from `offset`, at most `length`. Raises ObjectMissing before the first; StoreError."""
+        """Yield an object's bytes from `offset`, at most `length`; raises ObjectMissing at once, or StoreError."""
         if length == 0:
             return
         try:

@@ -5,12 +5,9 @@ log, reports how it ended and exits. docs/stage-contract.md is the contract; thi
 """
 
 import os
-import secrets
 import socket
 import sys
 import tempfile
-import time
-import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -18,17 +15,24 @@ from pathlib import Path
 from typing import NoReturn
 
 from shared import keys
-from shared.artifacts import keep_artifacts
 from shared.clock import timestamp
-from shared.errors import EXIT_SUCCESS, InfrastructureError, Interrupted, KontinuousError, StoreError, UserWorkFailed
+from shared.errors import (
+    EXIT_INFRASTRUCTURE,
+    EXIT_SUCCESS,
+    InfrastructureError,
+    Interrupted,
+    KontinuousError,
+    StoreError,
+    UserWorkFailed,
+)
 from shared.git import Checkout
 from shared.interruption import Interruption
 from shared.log_upload import LogUploader
 from shared.model import Json, StageReport
-from shared.patience import Deadline, keep_trying
+from shared.patience import Patience, keep_trying
 from shared.stage_input import Folders, StageInput, read_input
 from shared.stage_log import StageLog
-from shared.stage_report import Outcome, Reporter
+from shared.stage_report import Outcome, Reporter, final_report
 from shared.stage_run import Execute, StageRun
 from shared.stage_stores import open_key_value, open_objects
 from shared.status import ReportStatus
@@ -39,10 +43,6 @@ __all__ = ["Execute", "Folders", "StageRun", "run_stage"]
 # Told to stop, a stage has 20 s: its children get 8 of them (shared.interruption), then the log, then the report.
 _LOG_BY_S = 11.0
 _REPORT_BY_S = 15.0
-_AT_LEAST_S = 2.0
-
-_LONGEST_TEXT = 2000
-_MOST_WARNINGS = 50
 
 
 def run_stage(execute: Execute, *, clone: bool, folders: Folders | None = None) -> NoReturn:
@@ -50,16 +50,24 @@ def run_stage(execute: Execute, *, clone: bool, folders: Folders | None = None) 
 
     `clone` says whether the commit is wanted in the workspace. Only the main thread may call this.
     """
-    folders = folders or Folders()
-    stdout = _take_stdout()
     try:
-        given = read_input(os.environ, folders)
+        code = _be_stage(execute, clone, folders or Folders())
     except KontinuousError as error:
         print(f"kontinuous: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        code = error.exit_code
+    except BaseException as error:  # with exit code 1 it would count as the user's failure
+        print(f"kontinuous: {type(error).__name__}: {error}", file=sys.stderr)
+        code = EXIT_INFRASTRUCTURE
+    # Taking down the interpreter with its libraries costs 60 ms of CPU and may hang on a thread of theirs.
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _be_stage(execute: Execute, clone: bool, folders: Folders) -> int:
+    stdout = _take_stdout()
+    given = read_input(os.environ, folders)
     with tempfile.TemporaryDirectory(prefix="stage-", dir=folders.scratch) as scratch:
-        code = _Stage(given, folders, Path(scratch), stdout, clone=clone).live(execute)
-    sys.exit(code)
+        return _Stage(given, folders, Path(scratch), stdout, clone=clone).live(execute)
 
 
 def _take_stdout() -> int:
@@ -74,16 +82,14 @@ class _Stage:
 
     def __init__(self, given: StageInput, folders: Folders, scratch: Path, stdout: int, *, clone: bool) -> None:
         context, credentials = given.context, given.credentials
-        self._told_at: float | None = None
-        self._told_by_s = _REPORT_BY_S
-        self._deadline = Deadline(context.patience_s)
-        self._interruption = Interruption(self._told)
+        self._patience = Patience(context.patience_s)
+        self._interruption = Interruption(self._patience.hurry)
         self._clone = _cloning(given, folders.workspace) if clone else None
         self._given = given
         self._log = StageLog(scratch / "log", stdout, given.masked.values(), self._interruption)
         self._run = StageRun(given, self._log, self._clone)
         self._uploader = LogUploader(self._log, lambda: open_objects(context, credentials), context.log_prefix)
-        self._writer = f"{socket.gethostname()}-{secrets.token_hex(8)}"
+        self._writer = f"{socket.gethostname()}-{os.urandom(8).hex()}"
         self._reporter = Reporter(open_key_value(context, credentials), context.report_key, self._writer)
         self._claimed = False
         self._started_at = timestamp()
@@ -102,7 +108,7 @@ class _Stage:
 
     def _work(self, execute: Execute) -> Outcome | None:
         """Report RUNNING and work; None where another pod has this attempt."""
-        if not keep_trying(self._claim, self._deadline, self._log.note):
+        if not keep_trying(self._claim, self._patience.begin(_REPORT_BY_S), self._log.note):
             return None
         self._claimed = True
         self._run.mark("running")
@@ -133,7 +139,9 @@ class _Stage:
         context = self._given.context
         if not context.artifacts or self._clone is None:
             return []
-        deadline = Deadline(context.patience_s)
+        from shared.artifacts import keep_artifacts  # like all that few stages need: not before the clone has begun
+
+        deadline = self._patience.begin(_LOG_BY_S)
         store = open_objects(context, self._given.credentials)
         try:
             return keep_artifacts(
@@ -153,6 +161,8 @@ class _Stage:
         if self._interruption.requested:
             return Outcome.of_error(Interrupted("the stage was told to stop"))
         if not isinstance(error, KontinuousError):
+            import traceback
+
             self._note(traceback.format_exc())
         return Outcome.of_error(error)
 
@@ -170,7 +180,7 @@ class _Stage:
         with suppress(InfrastructureError):  # a full disk: then the log ends where it was full
             self._log.close()
         try:
-            self._uploader.finish(self._patience(_LOG_BY_S))
+            self._uploader.finish(self._patience.begin(_LOG_BY_S))
         except Exception as error:  # of whatever kind: the report must be made
             outcome = outcome.without_log(f"{self._uploader.kept_bytes} of {self._log.size} bytes were kept: {error}")
         self._run.mark("archived")
@@ -178,64 +188,17 @@ class _Stage:
 
     def _reported(self, outcome: Outcome) -> int:
         """No more words to stdout from here on: the log is archived."""
-        report = self._report(outcome)
+        report = final_report(outcome, self._run, self._writer, self._started_at)
         try:
-            keep_trying(lambda: self._reporter.finish(report), self._patience(_REPORT_BY_S))
+            keep_trying(lambda: self._reporter.finish(report), self._patience.begin(_REPORT_BY_S))
         except StoreError as error:
             print(f"kontinuous: {report.status} could not be reported: {error}", file=sys.stderr)
             return error.exit_code
         return outcome.exit_code
 
-    def _report(self, outcome: Outcome) -> StageReport:
-        warnings = self._run.warnings[:_MOST_WARNINGS]
-        return StageReport(
-            status=outcome.status,
-            writer=self._writer,
-            reason=self._short(outcome.reason),
-            fault=outcome.fault,
-            exit_code=outcome.work_exit_code,
-            result=self._masked(outcome.result),
-            log_bytes=self._log.size,
-            work_began=self._run.work_began,
-            warnings=tuple(self._short(text) for text in warnings),
-            timings=self._run.timings,
-            started_at=self._started_at,
-            finished_at=timestamp(),
-        )
-
     def _note(self, text: str) -> None:
         with suppress(InfrastructureError):  # the disk is full, and the outcome says so
             self._log.note(text)
-
-    def _short(self, text: str) -> str:
-        masked = self._log.mask(text)
-        return masked if len(masked) <= _LONGEST_TEXT else masked[: _LONGEST_TEXT - 1] + "…"
-
-    def _masked(self, value: Json) -> Json:
-        match value:
-            case str():
-                return self._log.mask(value)
-            case Mapping():
-                return {self._log.mask(key): self._masked(item) for key, item in value.items()}
-            case list() | tuple():
-                return [self._masked(item) for item in value]
-            case _:
-                return value
-
-    def _patience(self, told_by_s: float) -> Deadline:
-        """How long to go on trying: `patience_s`, but once told to stop only until `told_by_s` after that."""
-        self._deadline = Deadline(self._given.context.patience_s)
-        self._told_by_s = told_by_s
-        self._hurry()
-        return self._deadline
-
-    def _told(self) -> None:
-        self._told_at = time.monotonic()
-        self._hurry()
-
-    def _hurry(self) -> None:
-        if self._told_at is not None:
-            self._deadline.shorten(max(_AT_LEAST_S, self._told_at + self._told_by_s - time.monotonic()))
 
 
 def _cloning(given: StageInput, folder: Path) -> ClonedWorkspace:

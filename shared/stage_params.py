@@ -26,11 +26,11 @@ def read_params(stage: Section, schema: ParamSchema, has_secrets: bool) -> dict[
         if param.required and name not in params:
             parent.findings.error(parent.node, f"{stage.field.child_path('params')}.{name}", "is missing")
         if param.secret and name in params and not has_secrets:
-            children[name].warn("stands in the file itself; better a key of one of the stage's `secrets`")
+            children[name].warn("is meant to be a key in a secret, but the stage has no `secrets`")
     for flag, wanted in schema.wants.items():
         for name in wanted if params.get(flag) is True else ():
             if name not in params:
-                children[flag].warn(f"is true, but {name} is not given")
+                children[flag].error(f"is true, so the param {name} is required")
     return params
 
 

@@ -1,14 +1,21 @@
 """How a stage attempt ended, and the one key in etcd where it says so."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from shared.clock import timestamp
 from shared.codec import decode, encode
 from shared.errors import EXIT_INFRASTRUCTURE, EXIT_SUCCESS, Interrupted, KontinuousError, UserWorkFailed
 from shared.model import Json, StageReport
-from shared.ports import KeyValue
 from shared.status import Fault, ReportStatus
+
+if TYPE_CHECKING:
+    from shared.ports import KeyValue
+    from shared.stage_run import StageRun
+
+_LONGEST_TEXT = 2000
+_MOST_WARNINGS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class Outcome:
 class Reporter:
     """Writes an attempt's report. All it needs of etcd is get, create and compare-and-put of one key."""
 
-    def __init__(self, store: KeyValue, key: str, writer: str) -> None:
+    def __init__(self, store: "KeyValue", key: str, writer: str) -> None:
         """`writer` is unlike any other pod's, and stands in every report that is written here."""
         self._store = store
         self._key = key
@@ -75,3 +82,42 @@ class Reporter:
 
     def _is_ours(self, value: bytes) -> bool:
         return decode(StageReport, value).writer == self._writer
+
+
+def final_report(outcome: Outcome, run: "StageRun", writer: str, started_at: str) -> StageReport:
+    """Put an attempt's last report together; every text in it is masked and of bounded length."""
+    return StageReport(
+        status=outcome.status,
+        writer=writer,
+        reason=_short(run.log.mask(outcome.reason)),
+        fault=outcome.fault,
+        exit_code=outcome.work_exit_code,
+        result=_masked(outcome.result, run.log.mask),
+        log_bytes=run.log.size,
+        work_began=run.work_began,
+        warnings=tuple(_short(run.log.mask(text)) for text in _few(run.warnings)),
+        timings=run.timings,
+        started_at=started_at,
+        finished_at=timestamp(),
+    )
+
+
+def _few(warnings: list[str]) -> list[str]:
+    more = len(warnings) - _MOST_WARNINGS
+    return [*warnings[:_MOST_WARNINGS], *([f"and {more} more warnings, in the log"] if more > 0 else [])]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+
+
+def _masked(value: Json, mask: Callable[[str], str]) -> Json:
+    match value:
+        case str():
+            return mask(value)
+        case Mapping():
+            return {mask(key): _masked(item, mask) for key, item in value.items()}
+        case list() | tuple():
+            return [_masked(item, mask) for item in value]
+        case _:
+            return value

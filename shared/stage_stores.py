@@ -1,15 +1,18 @@
 """The stores of a stage, opened with what its context and its credentials say."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from shared import keys
 from shared.model import StageContext
-from shared.ports import KeyValue, ObjectStore
+
+if TYPE_CHECKING:
+    from shared.ports import KeyValue, ObjectStore
 
 _ETCD_TIMEOUT_S = 3.0  # short enough to say INTERRUPTED in time although etcd hangs
 
 
-def open_key_value(context: StageContext, credentials: Mapping[str, str]) -> KeyValue:
+def open_key_value(context: StageContext, credentials: Mapping[str, str]) -> "KeyValue":
     """etcd; connects, and imports its client, with the first call. Raises InputError for a bad address."""
     from shared.etcd_kv import EtcdKeyValue
 
@@ -17,7 +20,7 @@ def open_key_value(context: StageContext, credentials: Mapping[str, str]) -> Key
     return EtcdKeyValue(context.kv_address, user=user, password=password, timeout_s=_ETCD_TIMEOUT_S)
 
 
-def open_objects(context: StageContext, credentials: Mapping[str, str]) -> ObjectStore:
+def open_objects(context: StageContext, credentials: Mapping[str, str]) -> "ObjectStore":
     """The S3 bucket; imports its client, which takes 0.2 s. Raises InputError for a bad address."""
     from shared.s3_objects import S3Objects
 

@@ -26,7 +26,7 @@ class Param:
     """One known param of a stage type.
 
     `aliases` are other spellings, read as the param itself. `format` narrows a text. `secret` says that the
-    value should be a key of one of the stage's secrets, so that one that stands in the file itself is warned of.
+    value is meant to be a key of one of the stage's secrets, so that a stage without any is warned of.
     """
 
     kind: ParamKind = ParamKind.ANY
@@ -38,7 +38,7 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class ParamSchema:
-    """The params of one stage type. `wants` names, for a flag that is on, the params that it makes no sense without."""
+    """The params of one stage type. `wants` names, for a flag, the params that are required where it is true."""
 
     params: Mapping[str, Param] = field(default_factory=dict)
     wants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -68,9 +68,9 @@ STAGE_TYPES: Mapping[str, ParamSchema] = {
             "external_registry": Param(ParamKind.TEXT, required=True, format=Format.REGISTRY),
             "external_image_name": Param(ParamKind.TEXT, required=True, format=Format.IMAGE_NAME),
             "require_credentials": Param(ParamKind.FLAG, aliases=("require_crendentials",)),
-            "username": Param(ParamKind.TEXT),
+            "username": Param(ParamKind.TEXT, secret=True),
             "password": Param(ParamKind.TEXT, secret=True),
-            "email": Param(ParamKind.TEXT),
+            "email": Param(ParamKind.TEXT, secret=True),
         },
         wants={"require_credentials": ("username", "password")},
     ),

@@ -4,8 +4,8 @@ The SDK takes 0.2 s to import and is needed late, so it is imported where an eng
 """
 
 import http.client
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,13 +131,14 @@ class Engine:
             except APIError as error:
                 raise RegistryError(f"{registry} does not accept the login", _words(error)) from error
 
-    def _relay(self, request: Callable[[], Iterable[Any]], write: Write) -> Outcome:
+    def _relay(self, request: Callable[[], Generator[Any]], write: Write) -> Outcome:
         """Relay the events of a request; an answer that is an error, not a stream, is an outcome too."""
         from docker.errors import APIError
 
         with _engine_errors(self._address):
             try:
-                return relay(request(), write)
+                with closing(request()) as events:  # an engine stops a build or push that nobody listens to
+                    return relay(events, write)
             except APIError as error:
                 return Outcome(error=_words(error))
 

@@ -5,6 +5,8 @@ import selectors
 import socket
 from threading import Event, Lock, Thread
 
+from tests.free_port import free_port
+
 _PIECE = 64 * 1024
 
 
@@ -18,7 +20,8 @@ class Gate:
         self._listener: socket.socket | None = None
         self._flowing = Event()
         self._flowing.set()
-        self.port = 0
+        self._cut = Event()
+        self.port = free_port()
         self.connections = 0
         self.open()
 
@@ -32,7 +35,6 @@ class Gate:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
         listener.listen(64)
-        self.port = listener.getsockname()[1]
         self._listener = listener
         Thread(target=self._accept, args=(listener,), daemon=True).start()
 
@@ -56,6 +58,10 @@ class Gate:
         """Pass everything on again."""
         self._flowing.set()
 
+    def cut_at_next_answer(self) -> None:
+        """Drop the next bytes that the server sends, with their connection: what was asked for is done, unheard."""
+        self._cut.set()
+
     def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
@@ -72,15 +78,16 @@ class Gate:
             with contextlib.suppress(OSError), selectors.DefaultSelector() as ready:
                 ready.register(client, selectors.EVENT_READ, server)
                 ready.register(server, selectors.EVENT_READ, client)
-                self._carry(ready)
+                self._carry(ready, client)
             with self._lock:
                 self._pairs.discard((client, server))
 
-    def _carry(self, ready: selectors.BaseSelector) -> None:
+    def _carry(self, ready: selectors.BaseSelector, client: socket.socket) -> None:
         while True:
             for key, _ in ready.select():
                 self._flowing.wait()
                 data = key.fileobj.recv(_PIECE)  # type: ignore[union-attr]
-                if not data:
+                if not data or (key.data is client and self._cut.is_set()):
+                    self._cut.clear()
                     return
                 key.data.sendall(data)

@@ -7,14 +7,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+from tests.free_port import free_port
+
 
 class GitServer:
     """Serves the bare repositories in a folder, read only, on a free port of 127.0.0.1."""
 
-    def __init__(self, folder: Path, login: tuple[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, login: tuple[str, str] | None = None, *, protocol_2: bool = True) -> None:
+        """Without `protocol_2` it gives out only commits that a branch or tag points to."""
         self.folder = folder
+        self.protocol_2 = protocol_2
         self.requests: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, login))
+        self._server = ThreadingHTTPServer(("127.0.0.1", free_port()), _handler(self, login))
         self._server.daemon_threads = True
         Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -46,7 +50,8 @@ def _handler(owner: GitServer, login: tuple[str, str] | None) -> type[BaseHTTPRe
             if wanted and self.headers.get("Authorization") != wanted:
                 self._send(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
                 return
-            done = subprocess.run(["git", "http-backend"], input=body, env=self._environment(), capture_output=True, check=False)
+            backend = ["git", "http-backend"]
+            done = subprocess.run(backend, input=body, env=self._environment(), capture_output=True, check=False)
             head, _, content = done.stdout.partition(b"\r\n\r\n")
             headers = dict(line.split(": ", 1) for line in head.decode().splitlines())
             self._send(int(headers.pop("Status", "200").split()[0]), headers, content)
@@ -65,7 +70,7 @@ def _handler(owner: GitServer, login: tuple[str, str] | None) -> type[BaseHTTPRe
                 "REQUEST_METHOD": self.command,
                 "CONTENT_TYPE": self.headers.get("Content-Type", ""),
                 "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol", "") if owner.protocol_2 else "",
                 "REMOTE_ADDR": "127.0.0.1",
             }
 
@@ -96,7 +101,9 @@ def make_repository(folder: Path, name: str, files: dict[str, str]) -> str:
 def commit(work: Path, message: str) -> str:
     """Commit everything in a work tree; returns the SHA."""
     git(work, "add", "--all")
-    git(work, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "--quiet", "--allow-empty", "-m", message)
+    git(
+        work, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "--quiet", "--allow-empty", "-m", message
+    )
     return git(work, "rev-parse", "HEAD")
 
 

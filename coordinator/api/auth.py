@@ -11,6 +11,8 @@ from coordinator.api.errors import HttpError
 
 ALGORITHM = "HS256"
 IDENTITY = "kontinuous.identity"
+LOCAL = "local"
+"""Stands for an access token where there is no source host that wants one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def _identity(payload: dict[str, Any]) -> Identity:
     return Identity(token, str(payload.get("sub", "")))
 
 
-def issue(secret: bytes, login: str, access_token: str = "local") -> str:
+def issue(secret: bytes, login: str, access_token: str = LOCAL) -> str:
     """Make a token for `login`, as README describes it."""
     return jwt.encode({"identities": [{"access_token": access_token}], "sub": login}, secret, algorithm=ALGORITHM)
 

@@ -1,5 +1,6 @@
 """Routes of builds: start, list, read, cancel, and watch as an event stream."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,10 +15,14 @@ from coordinator.changes import BuildChanges
 from coordinator.store import BuildStore
 from coordinator.views import build_view
 from shared import keys
+from shared.errors import StoreError
 from shared.model import Repository, Trigger
 
 BUILDS = "/api/v1/pipelines/<host>/<owner>/<name>/builds"
 KEEP_ALIVE_S = 5.0
+STORE_PAUSE_S = 1.0
+
+log = logging.getLogger(__name__)
 
 
 def add_routes(app: JsonBottle, store: BuildStore, builds: Builds, changes: BuildChanges) -> None:
@@ -57,10 +62,17 @@ def add_routes(app: JsonBottle, store: BuildStore, builds: Builds, changes: Buil
 
 
 def _build_events(store: BuildStore, changes: BuildChanges, repository: Repository, number: int) -> Iterator[bytes]:
+    """The build now and after each change; keeps the reader waiting while the store is down."""
     key = keys.build_key(repository, number)
     revision = -1
     while not changes.closed:
-        stored = store.build(repository, number)
+        try:
+            stored = store.build(repository, number)
+        except StoreError as error:
+            log.info("the events of build %d of %s are waited for: %s", number, repository, error)
+            yield KEEP_ALIVE
+            changes.wait(key, revision, STORE_PAUSE_S)
+            continue
         if stored.revision != revision:
             revision = stored.revision
             yield event("build", build_view(stored.value))

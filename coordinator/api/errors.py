@@ -2,12 +2,15 @@
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import bottle
 
 from shared.errors import Conflict, InfrastructureError, InputError, KontinuousError, NotFound
 from shared.problems import PipelineFileError
+
+INTERNAL = "kontinuous failed to answer; its own log says why"
 
 log = logging.getLogger(__name__)
 
@@ -22,24 +25,46 @@ class HttpError(KontinuousError):
 
 
 class JsonBottle(bottle.Bottle):
-    """A Bottle whose error pages are JSON, for its own errors too (404, 405, 500)."""
+    """A Bottle that answers errors as JSON: those of our routes, and its own (404, 405, 500)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.install(_answering_errors)
 
     def default_error_handler(self, res: Any) -> str:
-        """Render what Bottle itself refuses, or what a route failed with."""
+        """Render what Bottle itself refuses, or a stream that fails before its first event."""
         status, code, message, details = _describe(res)
         bottle.response.status = status
         bottle.response.content_type = "application/json"
-        return json.dumps({"code": code, "message": message, "details": details})
+        return error_body(code, message, details)
+
+
+def error_body(code: str, message: str, details: list[str]) -> str:
+    """The JSON text of an error."""
+    return json.dumps({"code": code, "message": message, "details": details})
+
+
+def _answering_errors(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """A Bottle plugin: an error of ours is an answer, and no news for the server's own log."""
+
+    def answering(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return callback(*args, **kwargs)
+        except KontinuousError as error:
+            status, code, message, details = describe(error)
+            return bottle.HTTPResponse(error_body(code, message, details), status, content_type="application/json")
+
+    return answering
 
 
 def _describe(res: Any) -> tuple[int, str, str, list[str]]:
     error = getattr(res, "exception", None)
     if error is None:
-        return int(res.status_code), _code_of(res.status_line), str(res.body), []
+        return int(res.status_code), code_of(res.status_line), str(res.body), []
     if isinstance(error, KontinuousError):
         return describe(error)
-    log.error("a request failed", exc_info=error)
-    return 500, "internal", "kontinuous failed to answer; its own log says why", []
+    log.error("a request failed: %r", error)  # Bottle has written the trace
+    return 500, "internal", INTERNAL, []
 
 
 def describe(error: KontinuousError) -> tuple[int, str, str, list[str]]:
@@ -61,5 +86,6 @@ def describe(error: KontinuousError) -> tuple[int, str, str, list[str]]:
             return 500, "internal", str(error), []
 
 
-def _code_of(status_line: str) -> str:
-    return status_line.split(" ", 1)[-1].lower().replace(" ", "_")
+def code_of(status_line: str) -> str:
+    """The code of an error that HTTP itself names: `404 Not Found` is `not_found`."""
+    return status_line.partition(" ")[2].lower().replace(" ", "_")

@@ -10,13 +10,14 @@ from coordinator.api.builds import BUILDS
 from coordinator.api.errors import JsonBottle
 from coordinator.api.requests import flag_query, number_query
 from coordinator.api.streams import KEEP_ALIVE, as_stream, event
+from coordinator.changes import BuildChanges
 from coordinator.log_reader import LogReader, find_stage
 from coordinator.store import BuildStore
 from shared.errors import NotFound
 from shared.model import Repository
 
 
-def add_routes(app: JsonBottle, store: BuildStore, logs: LogReader) -> None:
+def add_routes(app: JsonBottle, store: BuildStore, logs: LogReader, changes: BuildChanges) -> None:
     """Add the routes of logs."""
 
     @app.get(f"{BUILDS}/<number:int>/stages/<stage>/logs")
@@ -30,7 +31,8 @@ def add_routes(app: JsonBottle, store: BuildStore, logs: LogReader) -> None:
                 f"stage {found.id!r} of build {number} has no attempt {attempt}; it has {len(found.attempts)}"
             )
         if flag_query("follow"):
-            return as_stream(_log_events(logs.follow(repository, number, found.id, attempt, offset), offset))
+            data = logs.follow(repository, number, found.id, attempt, offset)
+            return as_stream(_log_events(data, offset, changes))
         bottle.response.content_type = "application/octet-stream"
         return _begun(logs.read(repository, number, found.id, attempt or len(found.attempts), offset))
 
@@ -40,7 +42,7 @@ def _begun(data: Iterator[bytes]) -> Iterator[bytes]:
     return chain([next(data, b"")], data)
 
 
-def _log_events(data: Iterator[bytes], offset: int) -> Iterator[bytes]:
+def _log_events(data: Iterator[bytes], offset: int, changes: BuildChanges) -> Iterator[bytes]:
     for piece in data:
         if not piece:
             yield KEEP_ALIVE
@@ -49,4 +51,5 @@ def _log_events(data: Iterator[bytes], offset: int) -> Iterator[bytes]:
         end = offset + len(piece)
         yield event("log", {"offset": offset, "data": text}, id_=str(end))
         offset = end
-    yield event("end", {"offset": offset})
+    if not changes.closed:  # a stream that only the service's own end has cut short has no `end`: ask again
+        yield event("end", {"offset": offset})

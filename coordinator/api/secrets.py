@@ -4,7 +4,6 @@ On a cluster there is no such route: Secrets are Kubernetes' own there.
 """
 
 import base64
-import binascii
 from typing import Any
 
 import bottle
@@ -28,5 +27,5 @@ def _decoded(data: Any) -> dict[str, bytes]:
         raise HttpError(400, "bad_field", "'data' is not an object of key → base64")
     try:
         return {key: base64.b64decode(value, validate=True) for key, value in data.items()}
-    except (TypeError, binascii.Error) as error:
+    except (TypeError, ValueError) as error:
         raise HttpError(400, "bad_field", f"a value in 'data' is not base64: {error}") from error

@@ -1,12 +1,17 @@
 """The HTTP server: all routes in one Bottle, served by cheroot's threads."""
 
+import socket
+import threading
+from contextlib import suppress
 from typing import Any
+from weakref import WeakSet
 
 from cheroot import wsgi
+from cheroot.server import HTTPConnection, HTTPRequest
 
 from coordinator.api import builds, health, logs, pipelines, secrets
 from coordinator.api.auth import AuthPlugin
-from coordinator.api.errors import JsonBottle
+from coordinator.api.errors import JsonBottle, code_of, error_body
 from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
 from coordinator.log_reader import LogReader
@@ -35,10 +40,27 @@ def make_app(
     health.add_routes(app, kv, objects)
     pipelines.add_routes(app, store, service)
     builds.add_routes(app, store, service, changes)
-    logs.add_routes(app, store, log_reader)
+    logs.add_routes(app, store, log_reader, changes)
     if intake is not None:
         secrets.add_routes(app, intake)
     return app
+
+
+class _Request(HTTPRequest):
+    """A request whose refusal by cheroot itself, before any route, is JSON too."""
+
+    def simple_response(self, status: object, msg: str | bytes = "") -> None:
+        """Answer what is no request, or is too large; the connection ends with it."""
+        message = msg.decode(errors="replace") if isinstance(msg, bytes) else msg
+        body = error_body(code_of(str(status)), message or str(status), []).encode()
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        self.close_connection = True
+        with suppress(OSError):  # who sent it may have left
+            self.conn.wfile.write(f"{head}Connection: close\r\n\r\n".encode() + body)
+
+
+class _Connection(HTTPConnection):
+    RequestHandlerClass = _Request
 
 
 class HttpServer:
@@ -49,6 +71,8 @@ class HttpServer:
             (settings.host, settings.port), app, numthreads=settings.http_threads, shutdown_timeout=STOP_S
         )
         self._server.max_request_body_size = MAX_REQUEST_BYTES
+        self._server.ConnectionClass = self._connect
+        self._connections: WeakSet[_Connection] = WeakSet()
         try:
             self._server.prepare()
         except OSError as error:
@@ -67,4 +91,20 @@ class HttpServer:
 
     def stop(self) -> None:
         """Stop answering; open streams are cut after a few seconds."""
-        self._server.stop()
+        cut = threading.Timer(STOP_S, self._cut)
+        cut.start()
+        try:
+            self._server.stop()
+        finally:
+            cut.cancel()
+
+    def _connect(self, *args: Any) -> _Connection:
+        connection = _Connection(*args)
+        self._connections.add(connection)
+        return connection
+
+    def _cut(self) -> None:
+        """Break the connections there are: cheroot waits for ever for a thread that writes to a reader who is stuck."""
+        for connection in tuple(self._connections):
+            with suppress(OSError):  # it may be closed already
+                connection.socket.shutdown(socket.SHUT_RDWR)

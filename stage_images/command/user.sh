@@ -78,7 +78,7 @@ params=$("$busybox" cat "$pipes/env")
 # busybox runs its own program wherever it has one of that name, and the image's is wanted: that one is called by
 # its path. A name with a = would be taken for a variable.
 case $1 in
-    */*=*) set -- "$busybox" sh -c 'exec "$@"' sh "$@" ;;
+    *=*) set -- "$busybox" sh -c 'exec "$@"' sh "$@" ;;
     */* | '') ;;
     *)
         if "$busybox" --list | "$busybox" grep -qxF -e "$1"; then
@@ -99,5 +99,5 @@ listen >/dev/null 2>&1 4>&- &
 eval "set -- $inherited $params \"\$@\""
 (become "$@") >&4 2>&1 3>&- 4>&-
 code=$?
-"$busybox" kill "$!"
+"$busybox" kill -KILL "$!"
 finish "$code"

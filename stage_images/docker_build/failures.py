@@ -11,6 +11,7 @@ _BASE_IMAGE = re.compile(
 _WRONG_DOCKERFILE = re.compile(
     r"parse error|unknown instruction|cannot be empty|failed to (parse|reach build target)|no build stage", re.I
 )
+_LONGEST_STEP = 200
 _DISK_FULL = re.compile(r"no space left on device", re.I)
 
 
@@ -42,5 +43,6 @@ def _without_base_image(place: str, words: str) -> KontinuousError:
 
 def _short(step: str) -> str:
     line = " ".join(step.split())
-    line = line[0].lower() + line[1:] if line.startswith("Step ") else f"step {line}"
-    return line if len(line) <= 200 else line[:199] + "…"
+    # Without the engine's total, in which it counts the labels that we add.
+    line = re.sub(r"^Step (\d+)/\d+ : ", r"step \1, ", line) if line.startswith("Step ") else f"step {line}"
+    return line if len(line) <= _LONGEST_STEP else line[: _LONGEST_STEP - 1] + "…"

@@ -1,7 +1,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from tests.fakes.api_server import TOKEN, ApiServer
 from tests.fakes.plays import succeed
 
 ROOT = Path(__file__).parents[2]
+KONTINUOUS = (sys.executable, "-m", "tests.fakes.kontinuous")
 PIPELINE = """\
 apiVersion: v1alpha1
 kind: Pipeline
@@ -53,10 +54,16 @@ def commit_all(folder: Path) -> None:
     git(folder, "commit", "--quiet", "--message", "Change")
 
 
+def environment(play: str = "succeed", **more: str) -> dict[str, str]:
+    """The environment of a `kontinuous` with the stand-in of `python -m local`, whose builds go as the play says."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PYTHONPATH": str(ROOT), "PATH": path, "FAKE_PLAY": play} | more
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state folder of the test's own."""
-    folder = tmp_path / "home"
+    folder = tmp_path / "state_folder"
     folder.mkdir()
     monkeypatch.setenv("KONTINUOUS_HOME", str(folder))
     return folder
@@ -75,16 +82,15 @@ def repository(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+def start(tmp_path: Path) -> Iterator[Start]:
     """Start the command as a process (its folder is the test's own), with the stand-in of `python -m local`."""
     running: list[subprocess.Popen[str]] = []
 
     def run(
-        *arguments: object, play: str = "succeed", cwd: Path = tmp_path, **environment: str
+        *arguments: object, play: str = "succeed", cwd: Path = tmp_path, **variables: str
     ) -> "subprocess.Popen[str]":
-        values = os.environ | {"PYTHONPATH": str(ROOT), "FAKE_PLAY": play} | environment
-        command = [sys.executable, "-m", "tests.fakes.kontinuous", *map(str, arguments)]
-        pipe = subprocess.PIPE
+        command = [*KONTINUOUS, *map(str, arguments)]
+        pipe, values = subprocess.PIPE, environment(play, **variables)
         process = subprocess.Popen(command, cwd=cwd, env=values, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         running.append(process)
         return process

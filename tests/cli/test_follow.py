@@ -1,10 +1,13 @@
 import random
+import threading
+import time
 
 import pytest
 
 from cli import follow
 from cli.client import Client, Unreachable
 from cli.records import BuildName
+from tests.fakes import api_server
 from tests.fakes.api_server import REPOSITORY, ApiServer, FakeBuild
 
 NAME = BuildName(REPOSITORY, 1)
@@ -59,14 +62,41 @@ def test_a_build_is_followed_through_broken_connections_to_its_end(logged: ApiSe
     logged.faults.event_cuts = 3
     states = list(follow.follow_build(client, NAME))
     assert states[-1]["status"] == "SUCCESS"
+    assert logged.faults.event_cuts == 0
 
 
-def test_a_service_that_stays_away_ends_the_patience(
-    logged: ApiServer, client: Client, monkeypatch: pytest.MonkeyPatch
+def test_a_connection_that_falls_silent_is_opened_anew_for_longer_than_the_patience(
+    api: ApiServer, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked_again = threading.Event()
+
+    def be_silent_until_asked_again(build: FakeBuild) -> None:
+        build.stage(STAGE, status="RUNNING", attempt=1)
+        asked_again.wait(20)
+        build.write(STAGE, b"at last")
+        build.stage(STAGE, status="SUCCESS")
+
+    monkeypatch.setattr(api_server, "KEEP_ALIVE_S", 10.0)
+    monkeypatch.setattr(follow, "READ_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(follow, "PATIENCE_S", 0.2)
+    api.play = be_silent_until_asked_again
+    api.pipelines.append(REPOSITORY)
+    api.on_log = lambda: asked_again.set() if len(api.log_offsets) == 2 else None
+    api.start(REPOSITORY, {})
+    assert b"".join(follow.follow_log(client, NAME, STAGE, 1)) == b"at last"
+
+
+def test_a_service_that_stays_away_ends_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "PATIENCE_S", 0.2)
     gone = Client("http://127.0.0.1:1", "x")
-    with pytest.raises(Unreachable, match="the service at http://127.0.0.1:1 does not answer"):
+    with pytest.raises(Unreachable, match="127\\.0\\.0\\.1:1 does not answer"):
         list(follow.follow_log(gone, NAME, STAGE, 1))
     with pytest.raises(Unreachable):
         list(follow.follow_build(gone, NAME))
+
+
+def test_a_service_that_is_known_to_be_gone_is_not_waited_for() -> None:
+    begun = time.monotonic()
+    with pytest.raises(Unreachable):
+        list(follow.follow_log(Client("http://127.0.0.1:1", "x", gone=lambda: True), NAME, STAGE, 1))
+    assert time.monotonic() - begun < follow.PATIENCE_S / 2

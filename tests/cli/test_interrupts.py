@@ -32,7 +32,7 @@ def wait_until_gone(path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_cancels_the_build_and_waits_for_its_end(
-    start: Start, repository: Path, home: Path, number: signal.Signals
+    start: Start, repository: Path, state_folder: Path, number: signal.Signals
 ) -> None:
     process = start("run", repository, play="run_until_cancelled")
     read_until(process, "| working")
@@ -41,11 +41,11 @@ def test_the_first_signal_cancels_the_build_and_waits_for_its_end(
     assert (process.returncode, stderr) == (130, "")
     assert "<== Build Docker Image CANCELLED" in stdout
     assert "Build 1 of local/ab12/hello: CANCELLED" in stdout
-    assert not (home / "service.json").exists()
+    assert not (state_folder / "service.json").exists()
 
 
 def test_the_second_signal_leaves_at_once_and_the_service_stops_by_itself(
-    start: Start, repository: Path, home: Path
+    start: Start, repository: Path, state_folder: Path
 ) -> None:
     process = start("run", repository, play="ignore_cancel")
     read_until(process, "| working")
@@ -54,7 +54,7 @@ def test_the_second_signal_leaves_at_once_and_the_service_stops_by_itself(
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=LIMIT_S)
     assert (process.returncode, stderr) == (130, "")
-    wait_until_gone(home / "service.json")
+    wait_until_gone(state_folder / "service.json")
 
 
 def test_ctrl_c_at_the_terminal_does_not_reach_the_service(start: Start, repository: Path) -> None:
@@ -68,14 +68,16 @@ def test_ctrl_c_at_the_terminal_does_not_reach_the_service(start: Start, reposit
     assert process.returncode == 130
 
 
-def test_who_started_the_service_keeps_it_until_the_other_run_ended(start: Start, repository: Path, home: Path) -> None:
+def test_who_started_the_service_keeps_it_until_the_other_run_ended(
+    start: Start, repository: Path, state_folder: Path
+) -> None:
     owner = start("run", repository, play="wait_for_release")
     read_until(owner, "| working")
     other = start("run", repository)
     assert "starting etcd" not in read_until(other, "| working")
-    (home / "release-1").touch()
+    (state_folder / "release-1").touch()
     read_until(owner, "Another command still uses this service")
-    (home / "release-2").touch()
+    (state_folder / "release-2").touch()
     other.communicate(timeout=LIMIT_S)
     stdout, _ = owner.communicate(timeout=LIMIT_S)
     assert (owner.returncode, other.returncode) == (0, 0)

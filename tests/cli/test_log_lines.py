@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from cli.log_lines import LONGEST_LINE, LogLines, clean
 def test_lines_do_not_depend_on_how_the_bytes_came(data: bytes, cuts: list[int]) -> None:
     whole, pieces = LogLines(color=False), LogLines(color=False)
     edges = [0, *sorted(cuts), len(data)]
-    lines = [line for a, b in zip(edges, edges[1:], strict=False) for line in pieces.feed(data[a:b])]
+    lines = [line for a, b in pairwise(edges) for line in pieces.feed(data[a:b])]
     assert [*lines, *pieces.finish()] == [*whole.feed(data), *whole.finish()]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import KONTINUOUS, Run, environment
 from tests.fakes.api_server import TOKEN, ApiServer
 from tests.fakes.plays import DIGEST, run_until_cancelled, succeed_unseen
 
@@ -13,9 +13,9 @@ LOG = b"\x00\xff binary\r\n" * 1000
 
 
 @pytest.fixture
-def running(api: ApiServer, home: Path) -> Iterator[ApiServer]:
+def running(api: ApiServer, state_folder: Path) -> Iterator[ApiServer]:
     """A service that runs already, with two finished builds of one repository and one of another."""
-    (home / "service.json").write_text(json.dumps({"url": api.url, "token": TOKEN, "pid": 1}))
+    (state_folder / "service.json").write_text(json.dumps({"url": api.url, "token": TOKEN, "pid": 1}))
     api.play = succeed_unseen
     for name in ("hello", "hello", "other"):
         repository = f"local/ab12/{name}"
@@ -56,26 +56,14 @@ def test_pipelines_and_stages_are_listed(kontinuous: Run, running: ApiServer, re
 
 
 @pytest.mark.parametrize("follow", [(), ("-f",)])
-def test_a_log_comes_byte_for_byte(
-    kontinuous: Run, running: ApiServer, repository: Path, tmp_path: Path, follow: tuple[str, ...]
-) -> None:
+def test_a_log_comes_byte_for_byte(running: ApiServer, tmp_path: Path, follow: tuple[str, ...]) -> None:
     running.builds["local/ab12/hello", 1].logs["unit-test"] = bytearray(LOG)
     running.faults.cuts = [1500]
     with (tmp_path / "out").open("wb") as file:
-        command = ["logs", "local/ab12/hello/1", "--stage", "Unit Test", *follow]
-        assert run_into(file.fileno(), command) == 0
+        command = [*KONTINUOUS, "logs", "local/ab12/hello/1", "--stage", "Unit Test", *follow]
+        subprocess.run(command, env=environment(), stdout=file, timeout=60, check=True)
     assert (tmp_path / "out").read_bytes() == LOG
     assert len(running.log_offsets) == 2
-
-
-def run_into(stdout: int, arguments: list[str]) -> int:
-    import os
-    import sys
-
-    from tests.cli.conftest import ROOT
-
-    command = [sys.executable, "-m", "tests.fakes.kontinuous", *arguments]
-    return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=stdout, timeout=60).returncode
 
 
 def test_logs_of_all_stages_have_headings_on_stderr(kontinuous: Run, running: ApiServer, repository: Path) -> None:
@@ -102,18 +90,9 @@ def test_cancel_asks_for_the_builds_end(kontinuous: Run, running: ApiServer) -> 
         assert build.changed.wait_for(lambda: build.value["status"] == "CANCELLED", 10)
 
 
-def test_a_reader_that_goes_away_is_no_error_message(kontinuous: Run, running: ApiServer, tmp_path: Path) -> None:
+def test_a_reader_that_goes_away_is_no_error_message(running: ApiServer) -> None:
     running.builds["local/ab12/hello", 1].logs["unit-test"] = bytearray(LOG * 100)
-    script = 'python -m tests.fakes.kontinuous logs local/ab12/hello/1 --stage unit-test | head -c 5; exit "${PIPESTATUS[0]}"'
+    logs = "python -m tests.fakes.kontinuous logs local/ab12/hello/1 --stage unit-test"
+    script = f'{logs} | head -c 5; exit "${{PIPESTATUS[0]}}"'
     done = subprocess.run(["bash", "-c", script], capture_output=True, timeout=60, env=environment())
     assert (done.returncode, done.stdout, done.stderr) == (141, LOG[:5], b"")
-
-
-def environment() -> dict[str, str]:
-    import os
-    import sys
-
-    from tests.cli.conftest import ROOT
-
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return os.environ | {"PYTHONPATH": str(ROOT), "PATH": path}

@@ -16,6 +16,14 @@ def test_an_answer_is_json() -> None:
     assert program("import sys, json; print(json.dumps({'said': sys.argv[1:]}))").ask("a", "b") == {"said": ["a", "b"]}
 
 
+def test_progress_is_passed_on_but_for_the_error() -> None:
+    said: list[str] = []
+    code = "import sys; print('one\\nkontinuous: wrong', file=sys.stderr); sys.exit(2)"
+    with pytest.raises(InputError, match=r"^wrong$"):
+        program(code).ask("source", say=said.append)
+    assert said == ["one"]
+
+
 def test_an_answer_that_is_no_json_is_an_infrastructure_error() -> None:
     with pytest.raises(InfrastructureError, match="answered 'hello"):
         program("print('hello')").ask("source")

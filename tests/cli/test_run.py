@@ -1,10 +1,12 @@
 import json
 import os
+import pty
 import re
+import subprocess
 from base64 import b64encode
 from pathlib import Path
 
-from tests.cli.conftest import SECRETS, Run, commit_all
+from tests.cli.conftest import KONTINUOUS, SECRETS, Run, commit_all, environment
 from tests.fakes.plays import DIGEST
 
 
@@ -41,7 +43,7 @@ def test_progress_comes_in_order_and_without_control_codes_where_there_is_no_ter
     assert [line for line in lines if line in steps] == steps
     assert "\x1b" not in done.stdout
     assert "\r" not in done.stdout
-    assert "not to be shown" not in done.stdout
+    assert "a word of the service" not in done.stdout
 
 
 def test_a_failed_build_shows_the_reason_and_the_last_20_lines_and_exits_1(kontinuous: Run, repository: Path) -> None:
@@ -70,14 +72,14 @@ def test_only_the_stages_that_were_asked_for_run(kontinuous: Run, repository: Pa
 
 
 def test_secrets_go_to_the_pipelines_namespace_unless_they_name_their_own(
-    kontinuous: Run, repository: Path, home: Path
+    kontinuous: Run, repository: Path, state_folder: Path
 ) -> None:
     other = SECRETS.replace("{name: docker-credentials}", "{name: other, namespace: elsewhere}")
     file = repository.parent / "secrets.yml"
     file.write_text(f"{SECRETS}---\n{other}")
     assert kontinuous("run", repository, "--secrets", file).returncode == 0
     data = {"password": b64encode(b"secret").decode()}
-    sent = json.loads((home / "secrets.json").read_text())
+    sent = json.loads((state_folder / "secrets.json").read_text())
     assert sent == {"examples/docker-credentials": data, "elsewhere/other": data}
 
 
@@ -116,14 +118,47 @@ def test_an_error_of_the_service_is_one_line_and_exit_code_3(kontinuous: Run, re
     assert done.stderr == "kontinuous: there is no Docker engine; install docker.io\n"
 
 
-def test_a_service_left_behind_by_a_dead_process_is_replaced(kontinuous: Run, repository: Path, home: Path) -> None:
-    (home / "service.json").write_text(json.dumps({"url": "http://127.0.0.1:1", "token": "x", "pid": os.getpid()}))
+def test_a_service_that_dies_in_mid_build_ends_the_run_with_its_last_words(kontinuous: Run, repository: Path) -> None:
+    done = kontinuous("run", repository, play="take_the_service_down")
+    assert (done.returncode, done.stderr) == (3, "kontinuous: the disk is full\n")
+
+
+def test_a_terminal_gets_a_status_line_and_colours(repository: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [*KONTINUOUS, "run", str(repository)]
+    values = environment(TERM="xterm")
+    with subprocess.Popen(command, env=values, stdin=theirs, stdout=theirs, stderr=theirs, process_group=0) as process:
+        os.close(theirs)
+        shown = b"".join(iter(lambda: read_terminal(ours), b""))
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"\r\x1b[K\x1b[1m==> Build Docker Image (docker_build)\x1b[0m\r\n" in shown
+    assert b"\x1b[31mred\x1b[0m ok" in shown
+    assert b"title" not in shown
+
+
+def read_terminal(terminal: int) -> bytes:
+    """What comes next; nothing once the other side closed, which Linux says with an error."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
+
+
+def test_a_service_left_behind_by_a_dead_process_is_replaced(
+    kontinuous: Run, repository: Path, state_folder: Path
+) -> None:
+    (state_folder / "service.json").write_text(
+        json.dumps({"url": "http://127.0.0.1:1", "token": "x", "pid": os.getpid()})
+    )
     assert kontinuous("run", repository).returncode == 0
 
 
-def test_the_example_runs_and_its_published_image_is_shown(kontinuous: Run, repository: Path, home: Path) -> None:
-    repository.rename(home / "example")
-    (home / "secrets.yml").write_text(SECRETS)
+def test_the_example_runs_and_its_published_image_is_shown(
+    kontinuous: Run, repository: Path, state_folder: Path
+) -> None:
+    repository.rename(state_folder / "example")
+    (state_folder / "secrets.yml").write_text(SECRETS)
     done = kontinuous("example")
     assert done.returncode == 0
     assert f"hello: localhost:5001/hello@{DIGEST} answers\n" in done.stdout

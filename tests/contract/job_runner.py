@@ -1,9 +1,10 @@
-"""Job manifests for the launchers' contract tests, and a runner that launches them and waits for what becomes of them."""
+"""Job manifests for the launchers' contract tests, and a runner that launches them and waits for their ends."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Event, Timer
+from threading import Event, Thread, Timer
 from typing import Any
 
 from shared.keys import ANNOTATION_BUILD_KEY, LABEL_MANAGED, MANAGED_BY, STAGE_CONTAINER, USER_CONTAINER
@@ -135,6 +136,25 @@ class JobRunner:
         finally:
             timer.cancel()
         raise AssertionError(f"not within {limit_s} s; seen: {seen}")
+
+    @contextmanager
+    def watching(self) -> Iterator[list[JobState]]:
+        """Collect all states that a watch yields during a `with` block."""
+        seen: list[JobState] = []
+        stop, begun = Event(), Event()
+
+        def watch() -> None:
+            begun.set()
+            seen.extend(self.launcher.watch(stop))
+
+        watcher = Thread(target=watch)
+        watcher.start()
+        begun.wait(LIMIT_S)
+        try:
+            yield seen
+        finally:
+            stop.set()
+            watcher.join(LIMIT_S)
 
     def wait_for_end_of(self, ref: JobRef, container: str) -> JobState:
         """Wait until one container has ended."""

@@ -86,9 +86,7 @@ class BookkeepingContract:
         watcher.join(LIMIT_S)
         assert not watcher.is_alive()
 
-    def test_launching_a_job_again_changes_nothing(
-        self, runner: JobRunner, let_end: Callable[[JobRef], None]
-    ) -> None:
+    def test_launching_a_job_again_changes_nothing(self, runner: JobRunner, let_end: Callable[[JobRef], None]) -> None:
         job = runner.manifest(runner.stage("echo once"))
         ref = runner.refs[-1]
         runner.launcher.launch(job, [])
@@ -129,6 +127,10 @@ class LauncherContract(BookkeepingContract):
     def test_a_long_log_is_whole(self, runner: JobRunner) -> None:
         outcome = runner.run(runner.stage("seq 1 200000; head -c 3000000 /dev/zero"))
         assert outcome.log == b"".join(b"%d\n" % n for n in range(1, 200001)) + bytes(3000000)
+
+    def test_the_last_words_of_a_container_are_in_the_log(self, runner: JobRunner) -> None:
+        logs = [runner.log(runner.launch(runner.stage("seq 1 500; printf last"))) for _ in range(10)]
+        assert logs == [b"".join(b"%d\n" % n for n in range(1, 501)) + b"last"] * 10
 
     def test_the_log_is_followed_while_it_is_written(self, runner: JobRunner) -> None:
         ref = runner.launch(runner.stage("trap 'echo told; exit' TERM; echo ready; while :; do sleep 0.05; done"))
@@ -249,8 +251,9 @@ class LauncherContract(BookkeepingContract):
             securityContext={"runAsUser": 65532},
             **_MOUNT_WORK,
         )
-        user = runner.user("[ -e /work/hook ] && echo after > /work/u || echo before > /work/u; mv /work/u /work/user",
-                           **_MOUNT_WORK)
+        user = runner.user(
+            "[ -e /work/hook ] && echo after > /work/u || echo before > /work/u; mv /work/u /work/user", **_MOUNT_WORK
+        )
         assert runner.run(stage, user, volumes=[_WORK]).log == b"65532\nafter\n"
 
     def test_a_failed_hook_fails_the_job(self, runner: JobRunner) -> None:
@@ -261,9 +264,7 @@ class LauncherContract(BookkeepingContract):
 
     def test_the_containers_share_the_network_and_no_processes(self, runner: JobRunner) -> None:
         script = "readlink /proc/self/ns/net /proc/self/ns/pid"
-        stage = runner.stage(
-            f"until [ -e /work/user ]; do sleep 0.02; done; cat /work/user; {script}", **_MOUNT_WORK
-        )
+        stage = runner.stage(f"until [ -e /work/user ]; do sleep 0.02; done; cat /work/user; {script}", **_MOUNT_WORK)
         user = runner.user(f"{script} > /work/u; mv /work/u /work/user", **_MOUNT_WORK)
         user_net, user_pid, net, pid = runner.run(stage, user, volumes=[_WORK]).log.splitlines()
         assert user_net == net
@@ -298,8 +299,10 @@ class LauncherContract(BookkeepingContract):
         own = secret_manifest("own", runner.namespace, {"a": "A", "b": "B"})
         items = [{"key": "b", "path": "deep/er", "mode": 0o440}]
         volume = {"name": "own", "secret": {"secretName": "own", "items": items}}
-        stage = runner.stage("cd /own; find -L . -name 'er' ; cat deep/er; stat -L -c %a deep/er; ls",
-                             volumeMounts=[{"name": "own", "mountPath": "/own"}])
+        stage = runner.stage(
+            "cd /own; find -L . -name 'er' ; cat deep/er; stat -L -c %a deep/er; ls",
+            volumeMounts=[{"name": "own", "mountPath": "/own"}],
+        )
         assert runner.run(stage, secrets=[own], volumes=[volume]).log.endswith(b"B440\ndeep\n")
 
     def test_a_secret_that_nobody_gave_ends_the_job_with_its_name(self, runner: JobRunner) -> None:

@@ -128,7 +128,7 @@ def test_a_watch_sees_writes_and_deletes_in_their_order(
     key_value.create(prefix + "a", b"1")
     watched = watch(prefix)
     assert watched.next() == (prefix + "a", b"1")
-    key_value.create("/elsewhere" + prefix, b"x")
+    key_value.create(prefix.removesuffix("/") + "-beside", b"x")
     key_value.replace(prefix + "a", b"2", there(key_value.get(prefix + "a")).revision)
     key_value.create(prefix + "b", b"3")
     key_value.delete(prefix + "a")

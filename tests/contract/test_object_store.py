@@ -39,7 +39,15 @@ def test_an_empty_object_is_there(objects: ObjectStore, folder: str) -> None:
 
 @pytest.mark.parametrize(
     ("offset", "length", "expected"),
-    [(0, 4, b"0123"), (3, None, b"3456789"), (3, 2, b"34"), (8, 100, b"89"), (0, 0, b""), (10, None, b""), (99, 5, b"")],
+    [
+        (0, 4, b"0123"),
+        (3, None, b"3456789"),
+        (3, 2, b"34"),
+        (8, 100, b"89"),
+        (0, 0, b""),
+        (10, None, b""),
+        (99, 5, b""),
+    ],
 )
 def test_a_part_of_an_object_is_read(
     objects: ObjectStore, folder: str, offset: int, length: int | None, expected: bytes

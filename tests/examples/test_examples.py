@@ -40,11 +40,11 @@ def test_hello_passes_its_own_tests(tmp_path: Path) -> None:
     assert "test_the_world_is_greeted" in done.stderr
 
 
-def test_hello_takes_its_registry_and_login_from_the_secret() -> None:
+def test_hello_names_its_registry_and_takes_the_login_from_the_secret() -> None:
     publish = parse((EXAMPLES / "hello/.pipeline.yml").read_bytes()).pipeline.stages[2]
     assert publish.secrets == ("docker-credentials",)
     assert [publish.params[key] for key in ("external_registry", "username", "password")] == [
-        "registry",
+        "localhost:5050",
         "username",
         "password",
     ]

@@ -8,7 +8,6 @@ error and kept in `complaints`.
 import base64
 import json
 import re
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -65,10 +64,22 @@ class FakeBuild:
         with self.changed:
             self.changed.wait_for(lambda: self.shown == self.version)
 
+    def next_state(self, seen: int) -> tuple[int, str]:
+        """The build's version and its JSON once the version is no longer `seen`, or after KEEP_ALIVE_S."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.version != seen, KEEP_ALIVE_S)
+            return self.version, json.dumps(self.value)
+
+    def was_shown(self, version: int) -> None:
+        """Note that a client was sent this version."""
+        with self.changed:
+            self.shown = version
+            self.changed.notify_all()
+
     def cancel(self) -> None:
         """What a client's cancel does."""
         with self.changed:
-            self.value["cancel_requested"] = "2026-01-31T12:00:05.000Z"
+            self.value["cancel_requested"] = True
             self._tell()
 
     def status_of(self, stage_id: str) -> str:
@@ -103,8 +114,9 @@ class ApiServer:
         self.secrets: dict[str, Json] = {}
         self.complaints: list[str] = []
         self.log_offsets: list[int] = []
+        self.on_log: Callable[[], None] = lambda: None
         handler = type("Handler", (_Handler,), {"api": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", free_port()), handler)
+        self._server = _listen(handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -129,29 +141,43 @@ def build_value(repository: str, number: int, only: list[str]) -> Json:
     """A build as the API shows it, before anything of it ran."""
     commit = {"sha": SHA, "ref": "refs/heads/main", "branch": "main", "author": "", "message": ""}
     return {
-        **{"repository": repository, "number": number, "status": "PENDING", "reason": "", "namespace": "examples"},
-        **{"pipeline": "hello", "commit": commit, "trigger": {"source": "cli", "actor": ""}, "cancel_requested": ""},
-        **{"created_at": f"2026-01-31T12:00:{number:02d}.000Z", "finished_at": "", "seconds": None},
+        **dict.fromkeys(("reason", "finished_at"), ""),
+        "repository": repository,
+        "number": number,
+        "status": "PENDING",
+        "namespace": "examples",
+        "pipeline": "hello",
+        "commit": commit,
+        "trigger": {"source": "cli", "actor": ""},
+        "cancel_requested": False,
+        "created_at": f"2026-01-31T12:00:{number:02d}.000Z",
+        "seconds": None,
         "stages": [_stage(*stage, skipped=bool(only) and stage[1] not in only) for stage in STAGES],
     }
 
 
 def _stage(stage_id: str, name: str, kind: str, *, skipped: bool) -> Json:
     return {
-        **{"id": stage_id, "name": name, "type": kind, "status": "SKIPPED" if skipped else "PENDING", "attempt": 0},
-        **{"reason": "", "fault": None, "exit_code": None, "waiting_for": "", "result": {}, "warnings": []},
-        **{"seconds": None, "log_bytes": 0, "created_at": "", "launched_at": "", "started_at": "", "finished_at": ""},
+        **dict.fromkeys(("reason", "fault", "waiting_for"), ""),
+        **dict.fromkeys(("created_at", "launched_at", "started_at", "finished_at"), ""),
+        **dict.fromkeys(("exit_code", "seconds")),
+        "id": stage_id,
+        "name": name,
+        "type": kind,
+        "status": "SKIPPED" if skipped else "PENDING",
+        "attempt": 0,
+        "result": {},
+        "warnings": [],
+        "log_bytes": 0,
         "timings": {},
     }
 
 
-def free_port() -> int:
-    """A free port below those that the system hands out by itself."""
+def _listen(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    """A server on a free port below those that the system hands out by itself."""
     for port in range(21000, 22000):
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
+        with suppress(OSError):
+            return ThreadingHTTPServer(("127.0.0.1", port), handler)
     raise RuntimeError("no port is free")
 
 
@@ -254,14 +280,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._begin_events()
         seen = -1
         while True:
-            with build.changed:
-                build.changed.wait_for(lambda: build.version != seen, KEEP_ALIVE_S)
-                fresh, seen = build.version != seen, build.version
-                value = json.dumps(build.value)
-            self._send(f"event: build\ndata: {value}\n\n" if fresh else ": still here\n\n")
-            with build.changed:
-                build.shown = seen
-                build.changed.notify_all()
+            version, value = build.next_state(seen)
+            self._send(f"event: build\ndata: {value}\n\n" if version != seen else ": still here\n\n")
+            seen = version
+            build.was_shown(version)
             if self.api.faults.event_cuts > 0:
                 self.api.faults.event_cuts -= 1
                 return
@@ -273,6 +295,7 @@ class _Handler(BaseHTTPRequestHandler):
         build = self._build(repository, number)
         offset = int(self.query["offset"])
         self.api.log_offsets.append(offset)
+        self.api.on_log()
         if self.query.get("follow") == "true":
             self._begin_events()
             self._follow_log(build, stage_id, offset)

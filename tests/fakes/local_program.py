@@ -47,7 +47,6 @@ def serve() -> int:
         about = {"url": api.url, "token": TOKEN, "registry": "localhost:5000", "objects": "/state/objects"}
         record.write_text(json.dumps(about | {"pid": os.getpid()}))
         print(json.dumps(about), flush=True)
-        print("not to be shown", file=sys.stderr, flush=True)
         sys.stdin.read()
         print(json.dumps(api.secrets), file=(record.parent / "secrets.json").open("w"))
         record.unlink()

@@ -1,6 +1,7 @@
 """How builds go in the stand-in of the API: each play moves one build from its start to its end."""
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -18,7 +19,8 @@ def succeed(build: FakeBuild) -> None:
 
 
 def succeed_unseen(build: FakeBuild) -> None:
-    """Both stages run and succeed."""
+    """Both stages run and succeed, and the service says something meanwhile that is for its own log."""
+    print("a word of the service", file=sys.stderr, flush=True)
     _begin(build, "build-docker-image")
     build.write("build-docker-image", b"Step 1/2 : FROM scratch\nStep 2/2 : COPY")
     build.write("build-docker-image", b" . .\ndone")
@@ -58,6 +60,15 @@ def ignore_cancel(build: FakeBuild) -> None:
     build.write("build-docker-image", b"working\n")
 
 
+def take_the_service_down(build: FakeBuild) -> None:
+    """The service ends in the middle of the first stage."""
+    _begin(build, "build-docker-image")
+    build.write("build-docker-image", b"working\n")
+    build.wait_until_shown()
+    print("kontinuous: the disk is full", file=sys.stderr, flush=True)
+    os._exit(3)
+
+
 def wait_for_release(build: FakeBuild) -> None:
     """The build succeeds as soon as the file `release-<number>` appears in the state folder."""
     _begin(build, "build-docker-image")
@@ -77,5 +88,6 @@ def _begin(build: FakeBuild, stage_id: str) -> None:
 
 
 PLAYS: dict[str, Play] = {
-    play.__name__: play for play in (succeed, fail, run_until_cancelled, ignore_cancel, wait_for_release)
+    play.__name__: play
+    for play in (succeed, fail, run_until_cancelled, ignore_cancel, take_the_service_down, wait_for_release)
 }

@@ -168,6 +168,9 @@ def test_half_a_surrogate_pair_in_a_report_does_not_stop_it_being_stored() -> No
 @given(st.binary(max_size=200) | objects.map(lambda value: json.dumps(value).encode()))
 def test_a_strange_report_is_read_or_refused(data: bytes) -> None:
     try:
-        decode(StageReport, data)
+        report = decode(StageReport, data)
     except InputError as error:
-        assert str(error).startswith("StageReport")
+        message = str(error)
+    else:
+        message = f"StageReport {report}"
+    assert message.startswith("StageReport")

@@ -1,9 +1,9 @@
 """The checkout of one commit, from a real git server over HTTP."""
 
+import contextlib
 import os
 import stat
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -14,6 +14,7 @@ from shared.errors import InfrastructureError, InputError, Interrupted
 from shared.git import Checkout
 from tests.gate import Gate
 from tests.git_server import GitServer, commit, git, make_repository
+from tests.waiting import wait_for
 
 PASSWORD = "p/w:d @%41"
 
@@ -49,20 +50,26 @@ def test_a_commit_is_checked_out_and_nothing_older(server: GitServer, tmp_path: 
     assert git(tmp_path / "to", "remote", "get-url", "origin") == server.url("a.git")
 
 
-def test_a_server_that_gives_no_bare_commits_is_asked_for_its_branches(server: GitServer, tmp_path: Path) -> None:
-    make_repository(server.folder, "a.git", {"file": "1"})
-    work = server.folder / "a.git.work"
-    wanted = git(work, "rev-parse", "HEAD")
-    commit(work, "second")
-    git(work, "push", "--quiet", str(server.folder / "a.git"), "main")
-    git(server.folder / "a.git", "config", "uploadpack.allowAnySHA1InWant", "false")
-    git(server.folder / "a.git", "config", "protocol.version", "0")
-    # Without protocol 2, git's server hands out only what its branches point to.
-    refuse = Checkout(server.url("a.git"), wanted, tmp_path / "to", ref="refs/heads/main")
-    environ = os.environ.get("GIT_PROTOCOL")
-    assert environ is None
-    refuse.run()
-    assert git(tmp_path / "to", "rev-parse", "HEAD") == wanted
+@pytest.mark.parametrize("ref", ["", "refs/heads/main"])
+def test_a_server_that_gives_no_bare_commits_is_asked_for_its_branches(tmp_path: Path, ref: str) -> None:
+    with contextlib.closing(GitServer(tmp_path / "served", protocol_2=False)) as server:
+        wanted = make_repository(server.folder, "a.git", {"file": "1"})
+        work = server.folder / "a.git.work"
+        commit(work, "second")
+        git(work, "push", "--quiet", str(server.folder / "a.git"), "main")
+        Checkout(server.url("a.git"), wanted, tmp_path / "to", ref=ref).run()
+        assert git(tmp_path / "to", "rev-parse", "HEAD") == wanted
+        assert len([path for path in server.requests if "info/refs" in path]) > 1, "the first fetch was not refused"
+
+
+def test_the_newest_commit_of_a_branch_comes_alone_also_from_such_a_server(tmp_path: Path) -> None:
+    with contextlib.closing(GitServer(tmp_path / "served", protocol_2=False)) as server:
+        make_repository(server.folder, "a.git", {"file": "1"})
+        work = server.folder / "a.git.work"
+        wanted = commit(work, "second")
+        git(work, "push", "--quiet", str(server.folder / "a.git"), "main")
+        Checkout(server.url("a.git"), wanted, tmp_path / "to", ref="refs/heads/main").run()
+        assert git(tmp_path / "to", "rev-list", "--count", "HEAD") == "1"
 
 
 def test_a_commit_that_is_nowhere_is_the_inputs_fault(server: GitServer, tmp_path: Path) -> None:
@@ -178,11 +185,3 @@ def test_a_checkout_that_is_cancelled_ends_at_once(server: GitServer, tmp_path: 
     checkout.cancel()
     thread.join(5)
     assert len(errors) == 1
-
-
-def wait_for(condition: object, limit_s: float = 20) -> None:
-    assert callable(condition)
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)

@@ -10,7 +10,7 @@ from shared import keys
 from shared.model import Repository
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-IMAGE_PATH = re.compile(r"[a-z0-9]+([-][a-z0-9]+)*(/[a-z0-9]+([-][a-z0-9]+)*)*")
+IMAGE_PATH = re.compile(r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*")
 
 any_text = st.text(max_size=120)
 names = st.from_regex(r"[A-Za-z0-9._-]{1,100}", fullmatch=True)
@@ -107,6 +107,11 @@ def test_all_objects_of_an_attempt_are_below_its_build(
 @given(st.builds(Repository, any_text, any_text, any_text))
 def test_an_image_repository_is_a_valid_path(repository: Repository) -> None:
     assert IMAGE_PATH.fullmatch(keys.image_repository(repository))
+
+
+def test_repositories_whose_names_look_alike_have_image_repositories_of_their_own() -> None:
+    names = ("my.app", "my-app", "my_app", "my app", "my/app", "-my-app")
+    assert len({keys.image_repository(Repository("local", "a", name)) for name in names}) == len(names)
 
 
 def test_every_label_of_ours_is_below_the_reserved_prefix() -> None:

@@ -100,6 +100,9 @@ def test_unknown_params_are_json_only_where_spelled_as_json() -> None:
         "RATIO": 0.5,
         "DEBUG": True,
         "SWITCH": "on",
+        "MODE": "0755",
+        "CLOCK": "1:30",
+        "DAY": "2026-01-31",
         "NOTHING": None,
         "TEXT": "true",
         "TREE": {"a": [1, None]},
@@ -180,6 +183,8 @@ def test_the_error_is_one_sentence_that_counts_the_rest() -> None:
     with pytest.raises(InputError) as caught:
         parse("kind: Pipeline\n")
     assert str(caught.value) == ".pipeline.yml:1:1: apiVersion: is missing (and 2 more)"
+    assert isinstance(caught.value, PipelineFileError)
+    assert [str(problem) for problem in caught.value.problems][1] == ".pipeline.yml:1:1: metadata: is missing"
     assert caught.value.exit_code == EXIT_INPUT
 
 

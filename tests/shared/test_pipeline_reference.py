@@ -15,7 +15,8 @@ from shared.yaml_positions import MAX_BYTES, MAX_DEPTH, MAX_NODES
 REFERENCE = (Path(__file__).parents[2] / "docs" / "pipeline-reference.md").read_text()
 FIXTURES = Path(__file__).parent / "fixtures" / "pipelines" / "good"
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", REFERENCE, re.DOTALL)
-HEAD = "apiVersion: v1alpha1\nkind: Pipeline\nmetadata: {name: a}\nspec:\n  stages:\n  - {name: First, type: docker_build}\n"
+TOP = "apiVersion: v1alpha1\nkind: Pipeline\nmetadata: {name: a}\n"
+HEAD = f"{TOP}spec:\n  stages:\n  - {{name: First, type: docker_build}}\n"
 
 
 def rows(heading: str) -> dict[str, str]:

@@ -1,0 +1,42 @@
+"""The real parts that tests run on: found or started once per session, and what was started is stopped at its end."""
+
+import os
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from local.engine import Engine, find_engine
+from local.home import ENGINE_HOME_VARIABLE, Home, open_home
+from local.images import ensure_images
+from local.services import Services, start_services
+from shared.state_folder import HOME_VARIABLE
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A state folder of its own for the session, with the caches and the engine of the user's state folder."""
+    shared_root = open_home(os.environ).engine_root
+    root = tmp_path_factory.mktemp("home")
+    return open_home({HOME_VARIABLE: str(root), ENGINE_HOME_VARIABLE: str(shared_root)})
+
+
+@pytest.fixture(scope="session")
+def engine(home: Home) -> Iterator[Engine]:
+    """A Docker engine that answers."""
+    engine = find_engine(home.engine_root, print)
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture(scope="session")
+def images(engine: Engine, home: Home) -> Mapping[str, str]:
+    """Every image of ours with its reference, built as the files are now."""
+    return ensure_images(engine, home.cache, print)
+
+
+@pytest.fixture(scope="session")
+def services(engine: Engine, home: Home) -> Iterator[Services]:
+    """etcd, S3, the internal registry and git, with authentication, on a network of their own."""
+    services = start_services(engine, home, print)
+    yield services
+    services.stop()

@@ -1,0 +1,125 @@
+"""The settings: README's variables and Secret, and everything that is wrong with them at once."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from coordinator.settings import Login, Settings, decode_secret
+from shared.errors import InputError
+
+SECRET = bytes(range(200, 248))
+README_VARIABLES = {
+    "KV_ADDRESS": "etcd:2379",
+    "S3_URL": "http://minio:9000",
+    "KONTINUOUS_URL": "http://kontinuous:3005",
+    "INTERNAL_REGISTRY": "internal-registry:5000",
+}
+README_SECRET = {
+    "AuthSecret": base64.b64encode(SECRET).decode(),
+    "S3SecretKey": "s3 secret key",
+    "S3AccessKey": "s3 access key",
+}
+ReadSettings = Callable[..., Settings]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> ReadSettings:
+    def read(secret: Mapping[str, object] = README_SECRET, **variables: str) -> Settings:
+        file = tmp_path / "kontinuous-secrets"
+        file.write_text(json.dumps(secret))
+        return Settings.from_environment({**README_VARIABLES, **variables, "KONTINUOUS_SECRETS_FILE": str(file)})
+
+    return read
+
+
+def test_readmes_variables_and_secret_alone_suffice(read: ReadSettings) -> None:
+    settings = read()
+    assert settings.kv_address == "etcd:2379"
+    assert settings.s3_url == "http://minio:9000"
+    assert settings.kontinuous_url == "http://kontinuous:3005"
+    assert settings.internal_registry == "internal-registry:5000"
+    assert settings.auth_secret == SECRET
+    assert (settings.s3_access_key, settings.s3_secret_key) == ("s3 access key", "s3 secret key")
+    assert (settings.port, settings.etcd_login, settings.remove_jobs) == (3005, Login(), False)
+
+
+def test_all_that_is_missing_or_wrong_is_named_at_once(read: ReadSettings) -> None:
+    with pytest.raises(InputError) as error:
+        read({"AuthSecret": "?"}, KV_ADDRESS=" ", S3_URL="", KONTINUOUS_PORT="http", STAGE_IMAGES="{")
+    text = str(error.value)
+    names = ("KV_ADDRESS", "S3_URL", "AuthSecret", "S3SecretKey", "S3AccessKey", "KONTINUOUS_PORT", "STAGE_IMAGES")
+    assert [name for name in names if name not in text] == []
+    assert "INTERNAL_REGISTRY" not in text
+
+
+@pytest.mark.parametrize("text", ["", "not json", "[]"])
+def test_a_secret_file_that_is_no_object_is_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "secrets"
+    file.write_text(text)
+    with pytest.raises(InputError, match=str(file)):
+        Settings.from_environment({**README_VARIABLES, "KONTINUOUS_SECRETS_FILE": str(file)})
+
+
+def test_a_secret_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="none: cannot be read"):
+        Settings.from_environment({**README_VARIABLES, "KONTINUOUS_SECRETS_FILE": str(tmp_path / "none")})
+
+
+def test_a_short_auth_secret_is_refused_with_advice(read: ReadSettings) -> None:
+    with pytest.raises(InputError, match="openssl rand"):
+        read({**README_SECRET, "AuthSecret": base64.b64encode(b"k" * 31).decode()})
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "³"])
+def test_a_number_that_is_none_is_refused(read: ReadSettings, value: str) -> None:
+    with pytest.raises(InputError, match="RETENTION_BUILDS"):
+        read(RETENTION_BUILDS=value)
+
+
+def test_optional_variables_and_keys_are_read(read: ReadSettings) -> None:
+    secret = {**README_SECRET, "StageEtcdUser": "stage", "StageEtcdPassword": "pw", "RegistryUser": "r"}
+    settings = read(secret, KONTINUOUS_PORT="3006", BUILDER_ADDRESS="tcp://builder:2376", S3_REGION="eu-1")
+    assert (settings.port, settings.docker_host, settings.s3_region) == (3006, "tcp://builder:2376", "eu-1")
+    assert settings.stage_etcd_login == Login("stage", "pw")
+    assert settings.registry_login == Login("r", "")
+
+
+def test_stage_images_replace_and_add_to_the_built_in_ones(read: ReadSettings) -> None:
+    assert read(STAGE_IMAGES='{"scan": "example.org/scan:1", "command": "mine:2"}').stage_images == {
+        "docker_build": "kontinuous/docker_build:latest",
+        "command": "mine:2",
+        "docker_publish": "kontinuous/docker_publish:latest",
+        "scan": "example.org/scan:1",
+    }
+
+
+@pytest.mark.parametrize("text", ["[]", '{"scan": 1}', '"scan"'])
+def test_stage_images_of_another_shape_are_refused(read: ReadSettings, text: str) -> None:
+    with pytest.raises(InputError, match="STAGE_IMAGES is not an object"):
+        read(STAGE_IMAGES=text)
+
+
+def test_no_secret_is_shown_in_the_settings_own_text(read: ReadSettings) -> None:
+    text = repr(read({**README_SECRET, "EtcdUser": "root", "EtcdPassword": "etcd password"}))
+    assert "etcd password" not in text
+    assert "s3 secret key" not in text
+    assert repr(SECRET) not in text
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("strip", ["", "="])
+@pytest.mark.parametrize("length", [32, 33, 34])
+def test_auth_secret_is_base64_in_either_alphabet_padded_or_not(
+    encode: Callable[[bytes], bytes], strip: str, length: int
+) -> None:
+    secret = (b"\xfb\xef\xff" * 12)[:length]
+    assert decode_secret(f" {encode(secret).decode().rstrip(strip or None)}\n") == secret
+
+
+@pytest.mark.parametrize("text", ["a", "???", "ab cd"])
+def test_what_is_not_base64_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\S"):
+        decode_secret(text)

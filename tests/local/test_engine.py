@@ -1,0 +1,123 @@
+"""Finding an engine, starting our own, and saying exactly what is missing."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.bridge import free_address
+from local.engine import Engine, find_engine
+from local.own_engine import Daemon, is_alive
+from shared.errors import InfrastructureError
+
+ROOT = Path(__file__).resolve().parents[2]
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may start an engine")
+OWN = {"KONTINUOUS_ENGINE": "own"}
+
+
+def test_the_engine_at_docker_host_is_used_and_is_not_ours(engine: Engine, tmp_path: Path) -> None:
+    found = find_engine(tmp_path, print, {"DOCKER_HOST": engine.url})
+    assert found == Engine(engine.url, ours=False)
+
+
+def test_a_found_engine_can_be_declared_ours(engine: Engine, tmp_path: Path) -> None:
+    assert find_engine(tmp_path, print, {"DOCKER_HOST": engine.url}, ours=True).ours
+
+
+def test_stopping_an_engine_that_was_found_leaves_it_running(engine: Engine, tmp_path: Path) -> None:
+    find_engine(tmp_path, print, {"DOCKER_HOST": engine.url}).stop()
+    with engine.client() as client:
+        assert client.ping()
+
+
+@pytest.mark.parametrize("url", ["tcp://192.0.2.1:2376", "ssh://builder"])
+def test_an_engine_on_another_machine_is_refused_at_once(url: str, tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureError, match="another machine"):
+        find_engine(tmp_path, print, {"DOCKER_HOST": url})
+
+
+def test_a_docker_host_where_nothing_answers_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureError, match=f"no engine answers at DOCKER_HOST=unix://{tmp_path}/none"):
+        find_engine(tmp_path, print, {"DOCKER_HOST": f"unix://{tmp_path}/none"})
+
+
+@root_only
+def test_without_an_engine_and_without_root_it_says_what_to_install(tmp_path: Path) -> None:
+    program = (
+        "import os\nfrom pathlib import Path\nfrom local.engine import find_engine\n"
+        "from shared.errors import KontinuousError\n"
+        f"os.seteuid(65534)\ntry:\n    find_engine(Path({str(tmp_path)!r}), print, {OWN!r})\n"
+        "except KontinuousError as error:\n    print(error)\n    raise SystemExit(error.exit_code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 3
+    assert "sudo apt-get install docker.io" in done.stdout
+
+
+@pytest.fixture
+def engine_home() -> Iterator[Path]:
+    # Not pytest's folder: it is kept after the test, and an engine's data folder is not small.
+    folder = Path(tempfile.mkdtemp(prefix="kontinuous-engine-"))
+    yield folder
+    Daemon(folder).stop()
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(Daemon(folder).runtime, ignore_errors=True)
+
+
+@root_only
+def test_our_own_engine_starts_is_recognised_and_ends(engine_home: Path) -> None:
+    started = find_engine(engine_home, print, OWN)
+    again = find_engine(engine_home, print, OWN)
+    assert started.ours
+    assert (again.url, again.ours, again.to_stop) == (started.url, True, None)
+    started.stop()
+    assert not started.socket.exists()
+    assert not Path(f"/sys/class/net/{Daemon(engine_home).bridge}").exists()
+
+
+@root_only
+def test_an_engine_left_behind_by_a_dead_process_is_taken_over(engine_home: Path) -> None:
+    program = (
+        "from pathlib import Path\nfrom local.engine import find_engine\n"
+        f"find_engine(Path({str(engine_home)!r}), print, {OWN!r})"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=90, stdout=subprocess.DEVNULL)
+    found = find_engine(engine_home, print, OWN)
+    assert found.to_stop is not None
+    found.stop()
+    assert not found.socket.exists()
+
+
+@root_only
+def test_an_engine_that_does_not_start_shows_its_log(engine_home: Path) -> None:
+    (engine_home / "engine").mkdir()
+    (engine_home / "engine" / "data").write_text("a file where the data folder should be")
+    began = time.monotonic()
+    with pytest.raises(InfrastructureError, match=r"dockerd\.log:\n(.*\n)*.*points to a file"):
+        find_engine(engine_home, print, OWN)
+    assert time.monotonic() - began < 30
+
+
+@root_only
+def test_a_stale_pid_file_ends_no_other_process(engine_home: Path) -> None:
+    daemon = Daemon(engine_home)
+    daemon.runtime.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"]) as bystander:
+        (daemon.runtime / "pid").write_text(str(bystander.pid))
+        daemon.stop()
+        assert is_alive(bystander.pid)
+        bystander.kill()
+
+
+def test_the_bridge_gets_a_network_that_no_route_has() -> None:
+    header = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
+    row = "eth0 00001EAC 00000000 0001 0 0 0 00FFFFFF 0 0 0\n"  # 172.30.0.0/24
+    default = "eth0 00000000 010011AC 0003 0 0 0 00000000 0 0 0\n"
+    assert free_address(header + default) == "172.30.0.1/24"
+    assert free_address(header + default + row) == "172.30.1.1/24"
