@@ -20,6 +20,10 @@ class Unreachable(InfrastructureError):
     """The service does not answer, or not now; asking again may help."""
 
 
+class NotReady(Unreachable):
+    """The service answers that it cannot do this now, as where one of its stores is down."""
+
+
 class Client:
     """Speaks to the service at `url` with a JSON Web Token; `gone` says whether it is known to have ended."""
 
@@ -130,6 +134,6 @@ def _error_of(error: HTTPError) -> KontinuousError:
         case 409:
             return Conflict(text)
         case code if code >= 500:
-            return Unreachable(text)
+            return NotReady(text)
         case _:
             return InputError(text)

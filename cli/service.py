@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.client import Client, Unreachable
+from cli.client import Client, NotReady, Unreachable
 from cli.locks import ClientsLock, exclusive
 from cli.program import LocalProgram
 from cli.screen import Screen
@@ -62,6 +62,8 @@ def find(home: Path) -> Service | None:
     try:
         service = _service(json.loads((home / SERVICE_FILE).read_text()))
         service.client.pipelines()
+    except NotReady:
+        return service  # it runs; what ails it, it says to whoever asks it for something
     except (OSError, ValueError, KeyError, KontinuousError):
         return None  # left behind by one that is gone; a new one takes its place
     return service

@@ -1,9 +1,13 @@
 """The launcher of the one-machine mode: the very Job manifests of a cluster, run on a Docker engine.
 
-A Job becomes a pod of plain containers (`pod_translate`), made side by side (`pod_launch`, `pod_make`), started in order
-with their postStart hooks (`pod_run`), and seen through the engine's events (`pod_events`). All that must outlive this process
-is kept in the engine as labels: a new launcher of the same instance finds every pod, goes on with those that were
-accepted, and clears away those that were half made. There must be only one launcher of an instance at a time.
+A Job becomes a pod of plain containers (`pod_translate`), made side by side (`pod_launch`, `pod_make`), started in
+order with their postStart hooks (`pod_run`), and seen through the engine's events (`pod_events`). All that must
+outlive this process is kept in the engine as labels: a new launcher of the same instance finds every pod, goes on
+with those that were accepted, and clears away those that were half made. There must be only one launcher of an
+instance at a time.
+
+One thing differs from a cluster: the first container holds the network of the whole pod, so a container that is
+started after the first has ended is a StartError.
 """
 
 import logging

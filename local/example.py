@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.engine import Engine, Say, engine_errors, find_engine
+from local.engine import Say, engine_errors, find_engine
 from local.free_ports import free_ports
 from local.git_command import git
 from local.home import Home, write_private
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-SECRET = "docker-credentials"  # noqa: S105 - the Secret's name
+SECRET = "docker-credentials"
 PIPELINE_FILE = ".pipeline.yml"
 USUAL_REGISTRY = f"localhost:{EXTERNAL_REGISTRY_PORT}"
 FIRST_PORT = 18080
@@ -100,7 +100,7 @@ def _answer_of(api: "APIClient", image: str, name: str, port: int) -> str:
 
 
 def _get(url: str) -> str:
-    with suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310
+    with suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=2) as answer:
         return str(answer.read(200).decode(errors="replace").strip())
     return ""
 

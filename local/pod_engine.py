@@ -153,6 +153,16 @@ class PodEngine:
         what = _filters(type=["container"], event=["start", "die", "destroy"], label=labels)
         return EngineStream(self._call("GET", "/events", params={"since": since, **what}, stream=True, timeout=None))
 
+    def ran_out_of_memory(self, container_id: str, ended_at: float, wait_s: float) -> bool:
+        """Whether the engine tells that a container ran out of memory, looking until `wait_s` after its end.
+
+        `ended_at` is in Unix seconds. The engine's own flag is not set where it heard of it after the container's end.
+        """
+        span = {"since": int(ended_at) - 1, "until": f"{ended_at + wait_s:.3f}"}
+        what = _filters(type=["container"], event=["oom"], container=[container_id])
+        with closing(EngineStream(self._call("GET", "/events", params={**span, **what}, stream=True))) as stream:
+            return any(True for _ in stream.lines())
+
     def log(self, name: str, follow: bool, since: str = "") -> EngineStream | None:
         """A container's stdout in frames, each with its time; None where there is no such container.
 

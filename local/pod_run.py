@@ -6,21 +6,26 @@ it. Here are only caches of that, and what a pod without containers waits for.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from dataclasses import replace
+from datetime import datetime
 from threading import Event, RLock, Thread, Timer
+from typing import Any
 
 from local.pod_engine import EngineError, PodEngine
 from local.pod_make import sweep, write_record
 from local.pod_names import LABEL_VERDICT, PodNames
 from local.pod_plan import ContainerRecord, PodRecord
-from local.pod_state import ContainerSight, Verdict, Waiting, job_state, sight_of
+from local.pod_state import ContainerSight, Verdict, Waiting, job_state, killed_without_a_word, sight_of
 from shared.codec import encode
 from shared.ports import JobPhase, JobRef, JobState
 
 log = logging.getLogger(__name__)
 
 HOOK_OUTPUT_CHARACTERS = 500
+OOM_WORD_S = 1.5
+"""How long after a container's end, to the second, an engine may still tell that it ran out of memory."""
 
 
 class Pod:
@@ -56,10 +61,18 @@ class Pod:
         if name in self._ended:
             return self._ended[name]
         inspected = self._engine.inspect(self.names.container(name))
-        sight = None if inspected is None else sight_of(inspected)
+        sight = None if inspected is None else self._read(inspected)
         if sight is not None and sight.end is not None:
             self._ended[name] = sight
         return sight
+
+    def _read(self, inspected: Mapping[str, Any]) -> ContainerSight:
+        sight = sight_of(inspected)
+        if not killed_without_a_word(inspected):
+            return sight
+        ended_at = datetime.fromisoformat(inspected["State"]["FinishedAt"][:19] + "+00:00").timestamp()
+        out_of_memory = self._engine.ran_out_of_memory(inspected["Id"], ended_at, OOM_WORD_S)
+        return replace(sight, oom_killed=out_of_memory)
 
     def wait_for(self, waiting: Waiting) -> None:
         """Say what the pod waits for before it has containers."""

@@ -12,6 +12,7 @@ from shared.ports import ContainerEnd, JobPhase, JobRef, JobState
 
 START_ERROR = "StartError"
 _START_ERROR_CODE = 128  # what a cluster reports for a process that could not be started
+_KILLED = 137  # 128 + SIGKILL
 _ALIVE = frozenset({"running", "paused", "restarting", "removing"})
 _ENDED = frozenset({"exited", "dead"})
 
@@ -61,6 +62,13 @@ class Waiting:
 
 Sights = Mapping[str, ContainerSight | None]
 """A pod's containers by name; None: the engine has no such container."""
+
+
+def killed_without_a_word(inspected: Mapping[str, Any]) -> bool:
+    """Whether a container with a memory limit was killed, and the engine does not say by whom."""
+    state = inspected["State"]
+    killed = state["Status"] in _ENDED and state["ExitCode"] == _KILLED and not state["OOMKilled"]
+    return killed and bool(inspected["HostConfig"]["Memory"])
 
 
 def sight_of(inspected: Mapping[str, Any]) -> ContainerSight:

@@ -1,4 +1,4 @@
-"""The one-machine service: engine, images, service containers and the coordinator, started together and stopped together."""
+"""The one-machine service: engine, images, service containers and coordinator, started and stopped together."""
 
 import fcntl
 import json
@@ -142,7 +142,8 @@ def _stop_on_signals(stopping: threading.Event) -> None:
 
 
 def _wait_for_end_of_stdin(stopping: threading.Event) -> None:
-    while sys.stdin.buffer.read(1):
+    # Not through sys.stdin: its lock, held by a thread that reads, makes the interpreter abort at its end.
+    while os.read(sys.stdin.fileno(), 1):
         continue
     stopping.set()
 

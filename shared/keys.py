@@ -52,7 +52,7 @@ MAX_NAME = 63
 
 
 def slug(text: str, limit: int = 40) -> str:
-    """Turn any text into a DNS label: lower case letters, digits and inner dashes, at most `limit` long, never empty."""
+    """Turn text into a DNS label: lower case letters, digits and inner dashes, at most `limit` long, never empty."""
     cleaned = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:limit].strip("-")
     return cleaned or "x" + hashlib.sha256(text.encode()).hexdigest()[:7]
 
@@ -141,7 +141,7 @@ def image_repository(repository: Repository) -> str:
 
 
 def _path_component(part: str) -> str:
-    """`part` in lower case as a path component of the distribution specification; with a hash where it had to change."""
+    """`part` as a path component of the distribution specification: in lower case; with a hash where more changed."""
     if re.fullmatch(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*", part.lower()):
         return part.lower()
     return f"{slug(part)}-{hashlib.sha256(part.encode()).hexdigest()[:8]}"

@@ -1,4 +1,4 @@
-"""The records of kontinuous as frozen dataclasses: what a pipeline file says, what a build is, what a stage gets and gives.
+"""The records of kontinuous as frozen dataclasses: a pipeline file, a build, what a stage gets and gives.
 
 `shared.codec` turns each of them into JSON and back. Times are UTC ISO-8601 strings with milliseconds
 (`2026-01-31T12:00:00.000Z`); durations are seconds.
@@ -60,7 +60,7 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository's identity, and so its pipeline's: `github.com/owner/name`, or `local/<folder hash>/<folder>`."""
+    """A repository's identity, and its pipeline's: `github.com/owner/name`, or `local/<folder hash>/<folder>`."""
 
     host: str
     owner: str
@@ -82,7 +82,7 @@ class Commit:
     @property
     def branch(self) -> str:
         """The short name of the branch or tag, or "" for a bare commit."""
-        return self.ref.removeprefix("refs/heads/").removeprefix("refs/tags/") if self.ref.startswith("refs/") else self.ref
+        return self.ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class PipelineRecord:
-    """What is stored for a repository that has a pipeline. `last_build` is the number given out last: none is reused."""
+    """What is stored for a repository that has a pipeline. `last_build` is the newest number: none is reused."""
 
     repository: Repository
     created_at: str
@@ -182,7 +182,7 @@ class PipelineRecord:
 
 @dataclass(frozen=True, slots=True)
 class StageContext:
-    """The one document a stage gets, as JSON in the variable KONTINUOUS_CONTEXT. docs/stage-contract.md explains each field.
+    """The one document a stage gets, as JSON in the variable KONTINUOUS_CONTEXT; docs/stage-contract.md explains it.
 
     `image` is the image built before as `path@sha256:…`, without a registry's host, or "".
     `registry` is the internal registry as the Docker engine that the stage uses sees it.

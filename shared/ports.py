@@ -144,7 +144,7 @@ class Launcher(Protocol):
         """Yield each Job's state when it changes, until `stop` is set; begins with all that are there."""
 
     def cancel(self, job: JobRef) -> None:
-        """Tell a Job's containers to stop (SIGTERM, then SIGKILL after its grace period); absent is fine. Does not wait."""
+        """Tell a Job's containers to stop: SIGTERM, then SIGKILL after its grace. Absent is fine. Does not wait."""
 
     def remove(self, job: JobRef) -> None:
         """Remove a finished Job and all that belongs to it; absent is fine."""

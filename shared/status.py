@@ -67,6 +67,7 @@ def roll_up(stages: Iterable[Status]) -> Status:
     seen = set(stages) - {Status.SKIPPED}
     if not seen:
         return Status.SUCCESS
-    if Status.PENDING in seen and seen & {Status.RUNNING, Status.SUCCESS} and not seen & {Status.FAIL, Status.CANCELLED}:
+    begun = seen & {Status.RUNNING, Status.SUCCESS} and not seen & {Status.FAIL, Status.CANCELLED}
+    if Status.PENDING in seen and begun:
         return Status.RUNNING
     return next((status for status in _ROLL_UP if status in seen), Status.SUCCESS)

@@ -5,7 +5,6 @@ until the next stage's containers are created (goal: p95 at most 100 ms); a log 
 has it (goal: at most 300 ms); and where the time of a stage goes. Nothing is asserted.
 """
 
-import base64
 import json
 import os
 import statistics
@@ -139,7 +138,9 @@ def bare_containers(docker_host: str, stage_image: str) -> float:
 def print_pipeline(builds: list[Build], bare_s: float) -> None:
     times = [seconds(build["created_at"], build["finished_at"]) for build in builds]
     ours = statistics.median(times)
-    print(f"three stages that do nothing: {ours:.2f} s, six bare `docker run`: {bare_s:.2f} s, ratio {ours / bare_s:.2f}")
+    print(
+        f"three stages that do nothing: {ours:.2f} s, six bare `docker run`: {bare_s:.2f} s, ratio {ours / bare_s:.2f}"
+    )
 
 
 def print_advance(builds: list[Build]) -> None:

@@ -321,9 +321,15 @@ class LauncherContract(BookkeepingContract):
     @pytest.mark.parametrize("script", ["exec tail /dev/zero", "tail /dev/zero; exit 137"], ids=["pid 1", "a child"])
     def test_a_container_over_its_memory_limit_is_oom_killed(self, runner: JobRunner, script: str) -> None:
         limits = {"memory": "32Mi", "cpu": "500m"}
+        script = f"sleep 0.5; {script}"  # a container's memory is watched only from a moment after its start
         outcome = runner.outcome(runner.launch_pair("true", script, resources={"limits": limits}))
         assert outcome.end(USER_CONTAINER) == (137, "OOMKilled")
         assert outcome.end() == (0, "Completed")
+
+    def test_an_exit_code_of_137_within_the_memory_limit_is_an_error(self, runner: JobRunner) -> None:
+        limits = {"limits": {"memory": "64Mi"}}
+        outcome = runner.outcome(runner.launch_pair("true", "exit 137", resources=limits))
+        assert outcome.end(USER_CONTAINER) == (137, "Error")
 
     def test_the_deadline_ends_all_containers(self, runner: JobRunner) -> None:
         trap = "trap 'exit 5' TERM; while :; do sleep 0.05; done"

@@ -22,7 +22,7 @@ from shared.model import Build, StageContext, StageSpec
 from tests.coordinator.samples import BUILD, IMAGE, PUBLISH, SHA, TEST, build, settings, succeeded, with_attempt
 
 BUILD_KEY = "/kontinuous/state/builds/local/ab12/hello/00000003"
-SECRET = "hello-3-3ba1af38"
+SECRET = "hello-3-d9486567"
 SOCKET = "unix:///run/x/docker.sock"
 STRICT = {
     "runAsNonRoot": True,
@@ -135,7 +135,7 @@ def test_the_whole_job_of_a_docker_build() -> None:
         ],
     }
     with_socket = settings(docker_host=SOCKET, docker_socket_group=999)
-    expected = job("hello-3-build-1-1eb0cdc3", "build", pod, timeout_s=60, app="hello")
+    expected = job("hello-3-build-1-f9a53cce", "build", pod, timeout_s=60, app="hello")
     assert without_context(manifest(with_labels, 0, with_socket)) == expected
 
 
@@ -189,7 +189,7 @@ def test_the_whole_job_of_a_command() -> None:
         ],
     }
     with_socket = settings(docker_host=SOCKET, docker_socket_group=999, node_registry="localhost:5000")
-    assert without_context(manifest(made, 1, with_socket)) == job("hello-3-unit-test-1-67023262", "unit-test", pod)
+    assert without_context(manifest(made, 1, with_socket)) == job("hello-3-unit-test-1-8b4b09b3", "unit-test", pod)
 
 
 def test_the_whole_job_of_a_docker_publish() -> None:
@@ -217,7 +217,7 @@ def test_the_whole_job_of_a_docker_publish() -> None:
         ],
     }
     remote = settings(docker_host="tcp://builder:2376")
-    assert without_context(manifest(made, 1, remote)) == job("hello-3-publish-1-ef1e8b80", "publish", pod)
+    assert without_context(manifest(made, 1, remote)) == job("hello-3-publish-1-dcc0b6c1", "publish", pod)
 
 
 def test_a_custom_stage_gets_its_params_as_variables_and_ours_win() -> None:

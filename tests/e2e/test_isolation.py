@@ -1,6 +1,7 @@
 """A user's process gets no credential of ours, and every store of ours refuses it."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,9 +53,11 @@ ATTACK = """
 
 
 @pytest.fixture
-def external_registry(served: Kontinuous, engine: Engine) -> None:
-    """The second registry runs; the service stops it at its end."""
-    start_external_registry(engine, open_home(served.environment), print)
+def external_registry(served: Kontinuous, engine: Engine) -> Iterator[None]:
+    """The second registry runs."""
+    registry = start_external_registry(engine, open_home(served.environment), print)
+    yield
+    registry.stop()
 
 
 def test_no_credential_of_ours_is_in_the_users_variables_files_or_processes(served: Kontinuous, tmp_path: Path) -> None:

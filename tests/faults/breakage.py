@@ -26,13 +26,18 @@ WRITE_UNTIL_LET_GO = """
 WRITING = python("Write", WRITE_UNTIL_LET_GO)
 
 
-def let_go(engine: Engine, kontinuous: Kontinuous) -> None:
+def let_go(engine: Engine, kontinuous: Kontinuous, folder: Path) -> None:
     """Let the program WRITE_UNTIL_LET_GO end, and wait until its container has."""
-    [user] = containers_of(engine, kontinuous.instance, "-user")
+    user = container_of(engine, kontinuous, folder, "user")
     with engine.client() as client:
-        container = client.containers.get(user)
-        container.exec_run(["touch", "/tmp/go"])
-        wait_for(lambda: not containers_of(engine, kontinuous.instance, user))
+        client.containers.get(user).exec_run(["touch", "/tmp/go"])
+    wait_for(lambda: not containers_of(engine, kontinuous.instance, user))
+
+
+def container_of(engine: Engine, kontinuous: Kontinuous, folder: Path, container: str) -> str:
+    """The name of the one running container `stage` or `user` of the builds of a folder."""
+    [name] = (n for n in containers_of(engine, kontinuous.instance, f"-{folder.name}-") if n.endswith(f"-{container}"))
+    return name
 
 
 def assert_whole(log: bytes) -> None:

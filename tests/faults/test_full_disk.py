@@ -49,7 +49,7 @@ def test_a_disk_that_is_full_in_mid_build_is_named(on_a_small_disk: Kontinuous, 
     run = on_a_small_disk.start("run", folder)
     run.wait_for_text("much | begun")
     fill(on_a_small_disk.home, leave=4 << 20)
-    let_go(engine, on_a_small_disk)
+    let_go(engine, on_a_small_disk, folder)
     done = run.end(120)
     assert done.exit_code == 1, done.screen[-3000:]
     reason = done.screen.partition("Much failed: ")[2].splitlines()[0]

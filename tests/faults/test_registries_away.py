@@ -1,15 +1,28 @@
 """Registries that do not answer or say no."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
+
+import pytest
 
 from local.engine import Engine
 from local.home import open_home
-from local.services import start_external_registry
+from local.services import ExternalRegistry, start_external_registry
 from tests.e2e.journey import Kontinuous, command, docker_build, repository, secrets_file
 from tests.faults.breakage import killed, service_container
 
 NOBODY_HOME = "localhost:1"  # nothing listens there
 DOCKERFILE = "FROM python:3.13-slim\nRUN echo {} > /made\n"
+
+
+@pytest.fixture
+def registry(served: Kontinuous, engine: Engine) -> Iterator[ExternalRegistry]:
+    """The second registry."""
+    registry = start_external_registry(engine, open_home(served.environment), print)
+    yield registry
+    registry.stop()
 
 
 def publish(registry: str) -> dict[str, object]:
@@ -47,8 +60,9 @@ def test_an_unreachable_external_registry_is_named(served: Kontinuous, tmp_path:
     assert "something" not in done.screen
 
 
-def test_a_wrong_password_for_the_external_registry_is_said(served: Kontinuous, engine: Engine, tmp_path: Path) -> None:
-    registry = start_external_registry(engine, open_home(served.environment), print)
+def test_a_wrong_password_for_the_external_registry_is_said(
+    served: Kontinuous, registry: ExternalRegistry, tmp_path: Path
+) -> None:
     files = {"Dockerfile": DOCKERFILE.format("password")}
     folder = repository(tmp_path / "password", docker_build(), publish(registry.address), files=files)
     secrets = secrets_file(tmp_path / "secrets.yml", login={"user": registry.user, "password": "not-the-password"})
@@ -60,12 +74,13 @@ def test_a_wrong_password_for_the_external_registry_is_said(served: Kontinuous, 
 
 
 def test_the_internal_registry_killed_in_mid_build_is_named(served: Kontinuous, engine: Engine, tmp_path: Path) -> None:
-    files = {"Dockerfile": "FROM python:3.13-slim\nRUN date > /date; echo waiting; sleep 3\n"}
+    files = {"Dockerfile": f"FROM python:3.13-slim\nRUN echo {uuid4()} waiting; sleep 3\n"}
     folder = repository(tmp_path / "internal", docker_build(), files=files)
     run = served.start("run", folder)
-    run.wait_for_text("build | waiting")
+    run.wait_for_text(" waiting\n")
     with killed(engine, service_container(served, "internal-registry")):
         done = run.end(90)
     assert done.exit_code == 1, done.screen
-    assert "registry" in done.screen.partition("Build failed: ")[2].splitlines()[0]
+    reason = done.screen.partition("Build failed: ")[2].splitlines()[0]
+    assert re.search(r"localhost:\d+/\S+ could not be pushed: .* connection refused", reason), reason
     assert served("run", folder).exit_code == 0

@@ -10,26 +10,27 @@ from tests.faults.breakage import WRITING, assert_whole, begin, killed, let_go, 
 
 
 def test_s3_killed_in_mid_build_costs_no_byte_of_the_log(served: Kontinuous, engine: Engine, tmp_path: Path) -> None:
-    run = begin(served, repository(tmp_path / "s3-away", WRITING, command("After", "echo", "went on")))
+    folder = repository(tmp_path / "s3-away", WRITING, command("After", "echo", "went on"))
+    run = begin(served, folder)
     with killed(engine, service_container(served, "minio")):
         run.wait_for_text("the log is kept here until S3 is back", 60)
-        let_go(engine, served)
-    assert_went_on(served, run.end(90), tmp_path / "s3-away")
+        let_go(engine, served, folder)
+    assert_went_on(served, run.end(90), folder)
 
 
 @pytest.mark.parametrize("end_while_away", [True, False], ids=["at its end", "in its middle"])
 def test_etcd_killed_in_mid_build_does_not_stop_it(
     served: Kontinuous, engine: Engine, tmp_path: Path, end_while_away: bool
 ) -> None:
-    folder = repository(tmp_path / "etcd-away", WRITING, command("After", "echo", "went on"))
+    folder = repository(tmp_path / f"etcd-away-{end_while_away}".lower(), WRITING, command("After", "echo", "went on"))
     run = begin(served, folder)
     with killed(engine, service_container(served, "etcd")):
         if end_while_away:
-            let_go(engine, served)
+            let_go(engine, served, folder)
         else:
             run.wait_for_text(f"write | line {len(run.screen().splitlines()) + 100}\n")
     if not end_while_away:
-        let_go(engine, served)
+        let_go(engine, served, folder)
     assert_went_on(served, run.end(90), folder)
 
 

@@ -1,0 +1,293 @@
+"""Logs by byte offset: from the archive, from chunks, live, and from one to the other without a gap."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from coordinator.changes import BuildChanges
+from coordinator.log_reader import LogReader, find_stage
+from coordinator.manifests import job_manifest
+from coordinator.store import BuildStore
+from shared import keys
+from shared.clock import timestamp
+from shared.errors import NotFound, StoreError
+from shared.model import Build
+from shared.ports import Change, JobRef
+from shared.status import Status
+from tests.coordinator.samples import NOW, REPOSITORY, TEST, build, settings, with_attempt
+from tests.fakes.fake_launcher import FakeLauncher
+from tests.fakes.stores import FakeKeyValue, FakeObjects
+from tests.waiting import wait_for
+
+LOG = bytes(range(256)) * 4
+OFFSETS = (0, 1, 255, 300, 301, 600, len(LOG) - 1, len(LOG), len(LOG) + 9)
+
+
+class Desk:
+    """A build with one command stage, and all that its log may come from."""
+
+    def __init__(self) -> None:
+        self.kv = FakeKeyValue()
+        self.store = BuildStore(self.kv)
+        self.objects = FakeObjects()
+        self.launcher = FakeLauncher()
+        self.changes = BuildChanges()
+        self.store.create_pipeline(REPOSITORY, "")
+        self.store.create_build(REPOSITORY, lambda number: build(replace(TEST, name="Test"), number=number))
+        self.prefix = keys.log_prefix(REPOSITORY, 1, "test", 1)
+
+    @property
+    def reader(self) -> LogReader:
+        return LogReader(self.store, self.objects, self.launcher, self.changes)
+
+    def change(self, change: Callable[[Build], Build]) -> Build:
+        """Store a changed build, and tell of it as the reconciler does."""
+        made = self.store.update_build(REPOSITORY, 1, change)
+        entry = self.kv.get(keys.build_key(REPOSITORY, 1))
+        assert entry is not None
+        self.changes.publish(Change(entry.key, entry.value, entry.revision))
+        return made
+
+    def begin(self) -> JobRef:
+        """Begin a new attempt, with its Job running."""
+        made = self.change(lambda made: with_attempt(made, "test", status=Status.RUNNING))
+        stage = made.stages[0]
+        self.launcher.launch(job_manifest(made, stage, stage.attempts[-1], settings()), [])
+        ref = JobRef(made.pipeline.namespace, stage.attempts[-1].job)
+        self.launcher.run(ref)
+        return ref
+
+    def end(self, status: Status = Status.SUCCESS, finish: bool = True) -> None:
+        """End the newest attempt, and the build with it."""
+
+        def ended(made: Build) -> Build:
+            (stage,) = made.stages
+            last = replace(stage.attempts[-1], status=status, finished_at=timestamp(NOW))
+            stages = (replace(stage, attempts=(*stage.attempts[:-1], last)),)
+            return replace(made, stages=stages, finished_at=timestamp(NOW) if finish else "")
+
+        self.change(ended)
+
+    def archive(self, data: bytes = LOG) -> None:
+        self.objects.put(keys.log_archive(self.prefix), data)
+
+    def chunks(self, *starts: int, upto: int = len(LOG)) -> None:
+        for start, end in zip(starts, (*starts[1:], upto), strict=True):
+            self.objects.put(keys.log_chunk(self.prefix, start), LOG[start:end])
+
+    def read(self, offset: int = 0) -> bytes:
+        return b"".join(self.reader.read(REPOSITORY, 1, "test", 1, offset))
+
+    def follow(self, offset: int = 0, attempt: int | None = 1) -> Iterator[bytes]:
+        return self.reader.follow(REPOSITORY, 1, "test", attempt, offset)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def some(pieces: Iterator[bytes], size: int) -> bytes:
+    """At least so many bytes of a stream."""
+    data = b""
+    while len(data) < size:
+        data += next(pieces)
+    return data
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+def test_an_archive_is_read_from_any_byte(desk: Desk, offset: int) -> None:
+    desk.archive()
+    assert desk.read(offset) == LOG[offset:]
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+def test_chunks_are_read_from_any_byte_where_there_is_no_archive(desk: Desk, offset: int) -> None:
+    desk.chunks(0, 300, 301, 600)
+    assert desk.read(offset) == LOG[offset:]
+
+
+def test_a_log_of_which_nothing_is_stored_is_empty(desk: Desk) -> None:
+    assert desk.read() == b""
+
+
+def test_what_lies_behind_a_gap_is_not_taken_for_what_lies_before_it(desk: Desk) -> None:
+    desk.chunks(0, 300, 600)
+    desk.objects.delete([keys.log_chunk(desk.prefix, 300)])
+    assert desk.read() == LOG[:300]
+
+
+class ArchivingObjects(FakeObjects):
+    """The stage ends while a reader is at its chunks: the archive appears, then the chunks go."""
+
+    def __init__(self, when: str, prefix: str) -> None:
+        super().__init__()
+        self.when = when
+        self.prefix = prefix
+
+    def _archive(self) -> None:
+        self.put(keys.log_archive(self.prefix), LOG)
+        super().delete([item.key for item in super().list(f"{self.prefix}chunk-")])
+
+    def list(self, prefix: str):
+        if self.when == "before the list":
+            self._archive()
+        found = super().list(prefix)
+        if self.when == "after the list":
+            self._archive()
+        return found
+
+    def read(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        yield from super().read(key, offset, length)
+        if self.when == "after a chunk" and "chunk-" in key:
+            self._archive()
+
+
+@pytest.mark.parametrize("when", ["before the list", "after the list", "after a chunk"])
+@pytest.mark.parametrize("offset", [0, 299, 600, len(LOG)])
+def test_a_stage_that_ends_while_its_chunks_are_read_loses_no_byte(desk: Desk, when: str, offset: int) -> None:
+    desk.objects = ArchivingObjects(when, desk.prefix)
+    desk.chunks(0, 300, 600)
+    assert desk.read(offset) == LOG[offset:]
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("live", [0, 1, 300, len(LOG)])
+def test_a_log_goes_from_live_to_archive_without_losing_or_repeating_a_byte(
+    desk: Desk, live: int, offset: int
+) -> None:
+    ref = desk.begin()
+    desk.launcher.write(ref, LOG[: live // 2])
+    desk.launcher.write(ref, LOG[live // 2 : live])
+    pieces = desk.follow(offset)
+    first = some(pieces, max(0, live - offset))
+    desk.launcher.finish(ref)
+    desk.archive()
+    desk.end()
+    desk.launcher.remove(ref)
+    assert first + b"".join(pieces) == LOG[offset:]
+
+
+def test_a_container_that_is_removed_between_two_reads_is_no_end_of_the_log(desk: Desk) -> None:
+    ref = desk.begin()
+    desk.launcher.write(ref, LOG[:300])
+    pieces = desk.follow()
+    first = some(pieces, 300)
+    desk.launcher.finish(ref)
+    desk.launcher.remove(ref)
+    assert [next(pieces) for _ in range(3)] == [b""] * 3
+    desk.archive()
+    desk.end()
+    assert first + b"".join(pieces) == LOG
+
+
+def test_a_stage_that_died_is_read_from_its_chunks(desk: Desk) -> None:
+    ref = desk.begin()
+    desk.launcher.vanish(ref)
+    desk.chunks(0, 300, upto=600)
+    desk.end(Status.FAIL)
+    assert b"".join(desk.follow(5)) == LOG[5:600]
+
+
+def test_a_reader_may_come_before_the_first_attempt(desk: Desk) -> None:
+    pieces = desk.follow(attempt=None)
+    assert [next(pieces) for _ in range(3)] == [b""] * 3
+    ref = desk.begin()
+    desk.launcher.write(ref, LOG[:300])
+    assert some(pieces, 300) == LOG[:300]
+    desk.launcher.finish(ref)
+    desk.archive()
+    desk.end()
+    assert b"".join(pieces) == LOG[300:]
+
+
+def test_a_reader_of_a_stage_that_never_runs_is_let_go(desk: Desk) -> None:
+    pieces = desk.follow(attempt=None)
+    assert next(pieces) == b""
+    desk.change(
+        lambda made: replace(
+            made, stages=(replace(made.stages[0], skipped="'Build' failed"),), finished_at=timestamp(NOW)
+        )
+    )
+    assert b"".join(pieces) == b""
+
+
+def test_a_reader_stays_with_the_attempt_that_it_has_begun_with(desk: Desk) -> None:
+    ref = desk.begin()
+    pieces = desk.follow(attempt=None)
+    desk.launcher.write(ref, b"first")
+    assert some(pieces, 5) == b"first"
+    desk.launcher.finish(ref)
+    desk.archive(b"first attempt")
+    desk.end(Status.FAIL, finish=False)
+    second = desk.begin()
+    desk.launcher.write(second, b"second attempt")
+    assert b"".join(pieces) == b" attempt"
+
+
+def test_a_silent_container_gives_signs_of_life(desk: Desk) -> None:
+    desk.begin()
+    pieces = desk.follow()
+    assert [next(pieces) for _ in range(4)] == [b""] * 4
+
+
+def test_a_reader_who_leaves_frees_the_container_and_its_thread(desk: Desk) -> None:
+    ref = desk.begin()
+    before = threading.active_count()
+    pieces = desk.follow()
+    desk.launcher.write(ref, b"x")
+    assert some(pieces, 1) == b"x"
+    assert threading.active_count() == before + 1
+    pieces.close()  # type: ignore[attr-defined]
+    wait_for(lambda: threading.active_count() == before)
+
+
+def test_the_services_end_ends_a_reader_of_a_silent_container(desk: Desk) -> None:
+    desk.begin()
+    pieces = desk.follow()
+    assert next(pieces) == b""
+    with ThreadPoolExecutor(1) as pool:
+        rest = pool.submit(lambda: b"".join(pieces))
+        desk.changes.close()
+        assert rest.result(5) == b""
+
+
+class FlakyObjects(FakeObjects):
+    """A store that fails in the middle of an object, a few times."""
+
+    failures = 2
+
+    def read(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        for data in super().read(key, offset, length):
+            if self.failures:
+                self.failures -= 1
+                yield data[:100]
+                raise StoreError("S3 is down")
+            yield data
+
+
+def test_a_store_that_is_down_for_a_while_loses_no_byte(desk: Desk) -> None:
+    desk.objects = FlakyObjects()
+    desk.archive()
+    desk.begin()
+    desk.end()
+    assert b"".join(desk.follow()) == LOG
+    assert desk.objects.failures == 0
+
+
+def test_a_build_that_is_removed_meanwhile_ends_the_stream_with_an_error(desk: Desk) -> None:
+    pieces = desk.follow(attempt=None)
+    assert next(pieces) == b""
+    desk.store.delete_build(desk.store.build(REPOSITORY, 1).value)
+    with pytest.raises(NotFound):
+        list(pieces)
+
+
+def test_a_stage_is_found_by_id_or_name_and_else_named() -> None:
+    made = build()
+    assert find_stage(made, "unit-test") is find_stage(made, "Unit Test")
+    with pytest.raises(NotFound, match="no stage 'tests'; it has build, unit-test"):
+        find_stage(made, "tests")

@@ -1,0 +1,182 @@
+"""Pipelines and builds as values in a store: numbers, races, reports that make no sense."""
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from coordinator.store import MAX_REASON, MAX_REPORT_BYTES, MAX_WARNINGS, BuildStore
+from shared import keys
+from shared.codec import encode
+from shared.errors import Conflict, NotFound, StoreError
+from shared.model import Build, Repository
+from shared.status import Fault, ReportStatus
+from tests.coordinator.samples import REPOSITORY, build, report
+from tests.fakes.stores import FakeKeyValue
+
+OTHER = Repository("local", "ab12", "hello2")
+
+
+@pytest.fixture
+def kv() -> FakeKeyValue:
+    return FakeKeyValue()
+
+
+@pytest.fixture
+def store(kv: FakeKeyValue) -> BuildStore:
+    made = BuildStore(kv)
+    made.create_pipeline(REPOSITORY, "http://git/hello.git")
+    return made
+
+
+def make(number: int) -> Build:
+    return build(number=number)
+
+
+def test_a_pipeline_is_created_once(store: BuildStore) -> None:
+    record = store.pipeline(REPOSITORY)
+    assert (record.repository, record.clone_url, record.last_build) == (REPOSITORY, "http://git/hello.git", 0)
+    with pytest.raises(Conflict, match="has a pipeline already"):
+        store.create_pipeline(REPOSITORY, "other")
+    assert store.pipelines() == (record,)
+
+
+def test_what_is_not_there_is_named(store: BuildStore) -> None:
+    with pytest.raises(NotFound, match="local/ab12/hello2 has no pipeline"):
+        store.pipeline(OTHER)
+    with pytest.raises(NotFound, match="no pipeline"):
+        store.create_build(OTHER, make)
+    with pytest.raises(NotFound, match="has no build 1"):
+        store.build(REPOSITORY, 1)
+    assert store.build_at(keys.build_key(REPOSITORY, 1)) is None
+
+
+def test_builds_are_numbered_from_1_and_listed_newest_first(store: BuildStore) -> None:
+    made = [store.create_build(REPOSITORY, make) for _ in range(11)]
+    assert [each.number for each in made] == list(range(1, 12))
+    assert [each.number for each in store.builds(REPOSITORY)] == list(range(11, 0, -1))
+    assert store.build(REPOSITORY, 11).value == made[-1]
+
+
+def test_a_number_is_never_given_out_again(store: BuildStore) -> None:
+    store.delete_build(store.create_build(REPOSITORY, make))
+    assert store.create_build(REPOSITORY, make).number == 2
+
+
+def test_numbers_are_unique_however_many_builds_start_at_once(store: BuildStore) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: store.create_build(REPOSITORY, make).number, range(40)))
+    assert sorted(made) == list(range(1, 41))
+
+
+def test_repositories_with_a_common_beginning_are_kept_apart(store: BuildStore) -> None:
+    store.create_pipeline(OTHER, "")
+    store.create_build(OTHER, lambda number: build(number=number, repository=OTHER))
+    assert store.builds(REPOSITORY) == ()
+    assert len(store.builds(OTHER)) == 1
+
+
+def test_the_slower_of_two_writers_is_told(store: BuildStore) -> None:
+    store.create_build(REPOSITORY, make)
+    stored = store.build(REPOSITORY, 1)
+    assert store.replace_build(stored, replace(stored.value, reason="first"))
+    assert not store.replace_build(stored, replace(stored.value, reason="second"))
+    assert store.build(REPOSITORY, 1).value.reason == "first"
+
+
+def test_an_update_survives_other_writers(store: BuildStore) -> None:
+    store.create_build(REPOSITORY, make)
+
+    def append(letter: str) -> None:
+        store.update_build(REPOSITORY, 1, lambda made: replace(made, reason=made.reason + letter))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(append, "abcdefghij"))
+    assert sorted(store.build(REPOSITORY, 1).value.reason) == list("abcdefghij")
+
+
+def test_an_update_that_changes_nothing_writes_nothing(store: BuildStore) -> None:
+    store.create_build(REPOSITORY, make)
+    before = store.build(REPOSITORY, 1).revision
+    store.update_build(REPOSITORY, 1, lambda made: made)
+    assert store.build(REPOSITORY, 1).revision == before
+
+
+def test_an_update_that_never_wins_gives_up(store: BuildStore) -> None:
+    store.create_build(REPOSITORY, make)
+
+    def disturb(made: Build) -> Build:
+        stored = store.build(REPOSITORY, 1)
+        store.replace_build(stored, replace(stored.value, reason=stored.value.reason + "x"))
+        return replace(made, reason="mine")
+
+    with pytest.raises(StoreError, match="changes too fast"):
+        store.update_build(REPOSITORY, 1, disturb)
+
+
+def test_a_build_is_removed_with_its_reports_and_no_others(store: BuildStore, kv: FakeKeyValue) -> None:
+    first, second = (store.create_build(REPOSITORY, make) for _ in range(2))
+    for made in (first, second):
+        kv.create(keys.report_key(REPOSITORY, made.number, "build", 1), encode(report(ReportStatus.SUCCESS)))
+    store.delete_build(first)
+    assert [each.number for each in store.builds(REPOSITORY)] == [2]
+    assert store.reports(first) == {}
+    assert len(store.reports(second)) == 1
+
+
+def test_builds_are_sorted_without_reading_those_known_as_finished(store: BuildStore, kv: FakeKeyValue) -> None:
+    for _ in range(3):
+        store.create_build(REPOSITORY, make)
+    done = store.build(REPOSITORY, 1)
+    store.replace_build(done, replace(done.value, finished_at="2026-01-31T12:00:00.000Z"))
+    one, two, three = (keys.build_key(REPOSITORY, number) for number in (1, 2, 3))
+    unreadable = kv.get(three)
+    assert unreadable is not None
+    kv.replace(three, b'{"repository": 1}', unreadable.revision)
+    unfinished, finished = store.sort_builds(frozenset())
+    assert (unfinished, finished) == ((two,), {one})
+    assert store.sort_builds({three}) == ((two,), {one, three})
+
+
+def test_reports_are_found_by_stage_and_attempt(store: BuildStore, kv: FakeKeyValue) -> None:
+    made = store.create_build(REPOSITORY, make)
+    running, done = report(ReportStatus.RUNNING), report(ReportStatus.SUCCESS)
+    kv.create(keys.report_key(REPOSITORY, 1, "build", 1), encode(running))
+    kv.create(keys.report_key(REPOSITORY, 1, "unit-test", 12), encode(done))
+    kv.create(keys.reports_prefix(REPOSITORY, 1) + "build/other", b"?")
+    kv.create(keys.report_key(REPOSITORY, 2, "build", 1), encode(done))
+    assert store.reports(made) == {("build", 1): running, ("unit-test", 12): done}
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (b"\xff", "not JSON"),
+        ({"writer": "pod"}, "status is missing"),
+        ({"status": "GREAT", "writer": "pod"}, "not one of"),
+        ({"status": "SUCCESS", "writer": "pod", "result": []}, "result is a list"),
+        ({"status": "SUCCESS", "writer": "pod", "finished_at": "soon"}, "'soon' is not a time"),
+        ({"status": "SUCCESS", "writer": "pod", "started_at": "2026-01-31T12:00:00"}, "is not a time"),
+        ({"status": "SUCCESS", "writer": "pod", "result": {"x": "y" * MAX_REPORT_BYTES}}, "is the most that is read"),
+    ],
+)
+def test_a_report_that_makes_no_sense_is_a_failure_of_the_stages_image(
+    store: BuildStore, kv: FakeKeyValue, value: bytes | Mapping[str, Any], problem: str
+) -> None:
+    made = store.create_build(REPOSITORY, make)
+    data = value if isinstance(value, bytes) else json.dumps(value).encode()
+    kv.create(keys.report_key(REPOSITORY, 1, "build", 1), data)
+    read = store.reports(made)["build", 1]
+    assert (read.status, read.fault, read.work_began) == (ReportStatus.FAIL, Fault.INFRASTRUCTURE, True)
+    assert problem in read.reason
+
+
+def test_a_long_report_is_cut(store: BuildStore, kv: FakeKeyValue) -> None:
+    made = store.create_build(REPOSITORY, make)
+    long = report(ReportStatus.SUCCESS, reason="x" * 9999, warnings=("w",) * 999)
+    kv.create(keys.report_key(REPOSITORY, 1, "build", 1), encode(long))
+    read = store.reports(made)["build", 1]
+    assert (len(read.reason), len(read.warnings)) == (MAX_REASON, MAX_WARNINGS)
