@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from local.home import open_home
+from local.progress import say_on_stderr
 from shared.codec import to_json
 from shared.errors import EXIT_SUCCESS, KontinuousError
 
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _do(options)
     except KontinuousError as error:
-        _say("kontinuous: " + str(error).replace("\n", "\n  "))
+        say_on_stderr("kontinuous: " + str(error).replace("\n", "\n  "))
         return error.exit_code
     return EXIT_SUCCESS
 
@@ -33,17 +34,17 @@ def _do(options: argparse.Namespace) -> None:
         case "serve":
             from local.serve import serve
 
-            serve(open_home(os.environ), _say, options.port, options.lifeline)
+            serve(open_home(os.environ), say_on_stderr, options.port, options.lifeline)
         case "source":
             _source(options)
         case "example":
             from local.example import prepare
 
-            _answer(prepare(options.name, open_home(os.environ), _say))
+            _answer(prepare(options.name, open_home(os.environ), say_on_stderr))
         case "verify-example":
             from local.example import show
 
-            print(show(options.name, options.image, open_home(os.environ), _say))
+            print(show(options.name, options.image, open_home(os.environ), say_on_stderr))
         case _:
             raise ValueError(f"{options.command} is not a command")
 
@@ -59,10 +60,6 @@ def _source(options: argparse.Namespace) -> None:
 
 def _answer(value: object) -> None:
     print(json.dumps(to_json(value)))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.debian import bootstrap
-from local.engine import Engine, Say, engine_errors
+from local.engine import Engine, engine_errors
+from local.progress import Say
 from shared.errors import InfrastructureError
 
 if TYPE_CHECKING:

@@ -6,13 +6,14 @@ KONTINUOUS_ENGINE=own passes over the first and the third.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local import own_engine
+from local.progress import Say
 from shared.errors import InfrastructureError
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ USUAL_SOCKET = Path("/var/run/docker.sock")
 ENGINE_VARIABLE = "KONTINUOUS_ENGINE"
 UNIX = "unix://"
 PING_S = 5
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.engine import Say, engine_errors, find_engine
+from local.engine import engine_errors, find_engine
 from local.free_ports import free_ports
 from local.git_command import git
 from local.home import Home, write_private
+from local.progress import Say
 from local.services import EXTERNAL_REGISTRY_PORT, start_external_registry
 from shared.errors import InfrastructureError, NotFound
 

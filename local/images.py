@@ -17,8 +17,9 @@ from threading import Event
 from typing import IO
 
 from local.base_images import ensure_base
-from local.engine import Engine, Say, engine_errors, find_engine
+from local.engine import Engine, engine_errors, find_engine
 from local.home import open_home
+from local.progress import Say, say_on_stderr
 from local.recipes import RECIPES, Recipe, references, with_parents
 from local.site import collect_site
 from shared.errors import EXIT_SUCCESS, InfrastructureError, Interrupted, KontinuousError
@@ -133,14 +134,14 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no image {', '.join(sorted(unknown))}; there are {', '.join(RECIPES)}")
     try:
         home = open_home(os.environ)
-        engine = find_engine(home.engine_root, _say, ours=options.ours)
+        engine = find_engine(home.engine_root, say_on_stderr, ours=options.ours)
         try:
-            images = ensure_images(engine, home.cache, _say, options.names or ALL)
+            images = ensure_images(engine, home.cache, say_on_stderr, options.names or ALL)
             _tag(engine, images, options.tag)
         finally:
             engine.stop()
     except KontinuousError as error:
-        _say(str(error))
+        say_on_stderr(str(error))
         return error.exit_code
     print("".join(f"{name} {reference}\n" for name, reference in images.items()), end="")
     return EXIT_SUCCESS
@@ -152,10 +153,6 @@ def _tag(engine: Engine, images: Mapping[str, str], tag: str | None) -> None:
     with engine_errors("tag the images"), engine.client() as client:
         for name, reference in images.items():
             client.api.tag(reference, f"kontinuous/{name}", tag)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

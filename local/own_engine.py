@@ -14,6 +14,7 @@ from pathlib import Path
 from local.apt import apt_install
 from local.bridge import make_bridge, remove_bridge
 from local.home import path_hash
+from local.progress import Say
 from shared.errors import InfrastructureError
 
 START_S = 60
@@ -25,8 +26,6 @@ NOT_ROOT = (
     "`sudo apt-get install docker.io && sudo usermod -aG docker $USER`, then log in again; elsewhere: "
     "https://docs.docker.com/engine/install/), or set DOCKER_HOST to the unix:// socket of a running engine"
 )
-
-Say = Callable[[str], None]
 
 
 @dataclass(slots=True)

@@ -11,6 +11,8 @@ from local.pod_plan import PodRecord
 from shared.ports import ContainerEnd, JobPhase, JobRef, JobState
 
 START_ERROR = "StartError"
+CONTAINER_REMOVED = "ContainerRemoved"
+"""Not one of Kubernetes' words: there, nobody can take a single container out of a pod."""
 _START_ERROR_CODE = 128  # what a cluster reports for a process that could not be started
 _KILLED = 137  # 128 + SIGKILL
 _ALIVE = frozenset({"running", "paused", "restarting", "removing"})
@@ -100,12 +102,10 @@ def _phase(sights: Sights, ended: int, verdict: Verdict | None, waiting: Waiting
         return JobPhase.RUNNING if alive else JobPhase.FINISHED
     if waiting is not None:
         return JobPhase.WAITING
-    if ended == len(sights):
-        return JobPhase.FINISHED
     if alive:
         return JobPhase.RUNNING
-    if None in sights.values():
-        return JobPhase.GONE
+    if ended == len(sights) or None in sights.values():
+        return JobPhase.FINISHED  # what was removed by hand leaves the rest of the pod to be cleared away
     return JobPhase.RUNNING if ended else JobPhase.WAITING
 
 
@@ -114,6 +114,8 @@ def _trouble(sights: Sights, verdict: Verdict | None, waiting: Waiting | None) -
         return verdict.reason, verdict.message, verdict.permanent
     if waiting is not None:
         return waiting.reason, waiting.message, False
+    if removed := [name for name, sight in sights.items() if sight is None]:
+        return CONTAINER_REMOVED, f"somebody removed the container {' and '.join(removed)} of the stage's pod", True
     for name, sight in sights.items():
         if sight and sight.end and sight.end.reason == START_ERROR:
             return START_ERROR, f"container {name} could not be started: {sight.error}", True

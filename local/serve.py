@@ -15,12 +15,13 @@ from pathlib import Path
 from coordinator.service import Service
 from coordinator.settings import Login, Settings, decode_secret
 from local.docker_launcher import DockerLauncher
-from local.engine import Engine, Say, find_engine
+from local.engine import Engine, find_engine
 from local.folder_source import FolderSource
 from local.free_ports import free_ports
 from local.home import Home, write_private
 from local.image_pull import RegistryLogin
 from local.images import ensure_images
+from local.progress import Say
 from local.services import BUCKET, EXTERNAL_REGISTRY, Services, start_external_registry, start_services
 from shared.errors import InfrastructureError
 from shared.etcd_kv import EtcdKeyValue

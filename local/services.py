@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from local.containers import Runner, Running, Spec
-from local.engine import Engine, Say
+from local.engine import Engine
 from local.home import Credentials, Home, write_private
 from local.images import ensure_images
 from local.networks import make_network, remove_network
+from local.progress import Say
 from local.readiness import readiness
 from shared.errors import InfrastructureError
 

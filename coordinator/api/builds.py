@@ -19,7 +19,7 @@ from shared.errors import StoreError
 from shared.model import Repository, Trigger
 
 BUILDS = "/api/v1/pipelines/<host>/<owner>/<name>/builds"
-KEEP_ALIVE_S = 5.0
+KEEP_ALIVE_S = 2.0
 STORE_PAUSE_S = 1.0
 
 log = logging.getLogger(__name__)

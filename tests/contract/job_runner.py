@@ -121,6 +121,11 @@ class JobRunner:
         with self.launcher.follow(ref) as chunks:
             return b"".join(chunks)
 
+    def wait_until_ready(self, ref: JobRef) -> None:
+        """Wait until the stage container, which writes `ready`, has come so far: its traps are set then."""
+        with self.launcher.follow(ref) as chunks:
+            assert next(chunks) == b"ready\n"
+
     def wait(self, ref: JobRef, until: Callable[[JobState], bool], limit_s: float = LIMIT_S) -> JobState:
         """Watch until a Job is as it should be; fails after `limit_s` with what was seen."""
         seen: list[JobState] = []

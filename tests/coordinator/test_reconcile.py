@@ -8,14 +8,13 @@ import pytest
 
 from coordinator.changes import BuildChanges
 from shared import keys
-from shared.errors import InfrastructureError, InputError, StoreError
+from shared.errors import InfrastructureError, InputError
 from shared.model import Build, StageSpec
-from shared.ports import ContainerEnd, Entry, JobPhase, JobRef
+from shared.ports import ContainerEnd, JobPhase, JobRef
 from shared.status import Fault, ReportStatus, Status
 from tests.coordinator.samples import BUILD, IMAGE, PUBLISH, REPOSITORY, TEST
-from tests.coordinator.world import PlayedStage, World, context_of, stored
+from tests.coordinator.world import FlakyKeyValue, PlayedStage, World, context_of, stored
 from tests.fakes.fake_launcher import FakeLauncher
-from tests.fakes.stores import FakeKeyValue
 from tests.waiting import wait_for
 
 
@@ -221,30 +220,6 @@ def test_a_job_that_can_never_be_launched_fails_the_build_as_wrong_input() -> No
     assert statuses(done) == [Status.FAIL, Status.SKIPPED]
     assert done.stages[0].attempts[0].fault is Fault.INPUT
     assert done.reason == "Build: cannot be started: failure number 1"
-
-
-class FlakyKeyValue(FakeKeyValue):
-    """A store that can be taken down; its watches go on when it is back, as the real one's do."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.down = False
-
-    def get(self, key: str) -> Entry | None:
-        self._fail()
-        return super().get(key)
-
-    def list(self, prefix: str) -> tuple[Entry, ...]:
-        self._fail()
-        return super().list(prefix)
-
-    def replace(self, key: str, value: bytes, revision: int) -> bool:
-        self._fail()
-        return super().replace(key, value, revision)
-
-    def _fail(self) -> None:
-        if self.down:
-            raise StoreError("etcd is down")
 
 
 def test_a_store_that_is_down_for_a_while_holds_a_build_up_and_no_more() -> None:

@@ -15,9 +15,9 @@ from local.variable_references import expand
 from shared import keys
 from shared.clock import timestamp
 from shared.codec import decode, encode
-from shared.errors import Conflict
+from shared.errors import Conflict, StoreError
 from shared.model import Build, Repository, StageContext, StageReport
-from shared.ports import ContainerEnd, JobPhase, JobRef, KeyValue, ObjectStore
+from shared.ports import ContainerEnd, Entry, JobPhase, JobRef, KeyValue, ObjectStore
 from shared.stage_report import Reporter
 from shared.status import ReportStatus
 from tests.coordinator.samples import IMAGE, REPOSITORY, build, settings
@@ -74,6 +74,30 @@ class PlayedStage:
     def wait_for_cancel(self) -> None:
         """Work until the Job is told to stop."""
         wait_for(lambda: self.ref in self.launcher.cancelled, LIMIT_S)
+
+
+class FlakyKeyValue(FakeKeyValue):
+    """A store that can be taken down; its watches go on when it is back, as the real one's do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = False
+
+    def get(self, key: str) -> Entry | None:
+        self._fail()
+        return super().get(key)
+
+    def list(self, prefix: str) -> tuple[Entry, ...]:
+        self._fail()
+        return super().list(prefix)
+
+    def replace(self, key: str, value: bytes, revision: int) -> bool:
+        self._fail()
+        return super().replace(key, value, revision)
+
+    def _fail(self) -> None:
+        if self.down:
+            raise StoreError("etcd is down")
 
 
 Play = Callable[[PlayedStage], None]

@@ -166,7 +166,7 @@ def test_what_the_engine_refuses_to_create_is_shown_in_its_words(runner: JobRunn
 
 
 def test_a_failed_hook_is_explained_and_keeps_the_next_container_from_starting(runner: JobRunner) -> None:
-    hook = {"postStart": {"exec": {"command": ["sh", "-c", "echo no good >&2; exit 3"]}}}
+    hook = {"postStart": {"exec": {"command": ["sh", "-c", "sleep 0.5; echo no good >&2; exit 3"]}}}
     state = runner.run(runner.stage(TRAPPED, lifecycle=hook), runner.user("true")).state
     assert state.message == "the postStart hook of container stage failed with exit code 3: no good"
     assert state.ends == {STAGE_CONTAINER: ContainerEnd(5, "Error")}
@@ -219,14 +219,14 @@ def test_following_a_job_that_never_starts_ends_with_nothing(runner: JobRunner) 
     assert read == [b""]
 
 
-def test_a_job_whose_containers_were_removed_by_hand_is_gone(
+def test_a_job_whose_containers_were_removed_by_hand_has_ended_for_that_reason(
     runner: JobRunner, engine: PodEngine, instance: str
 ) -> None:
     ref = runner.launch(runner.stage(TRAPPED))
     runner.wait(ref, is_running)
     engine.remove_container(names(runner, instance).container(STAGE_CONTAINER))
-    state = runner.wait(ref, lambda state: state.phase is JobPhase.GONE)
-    assert state.build_key == BUILD_KEY
+    state = runner.wait(ref, lambda state: state.phase is JobPhase.FINISHED)
+    assert (state.build_key, state.reason) == (BUILD_KEY, "ContainerRemoved")
 
 
 def test_two_instances_do_not_see_each_other(runner: JobRunner, engine: PodEngine, instance: str) -> None:
@@ -256,7 +256,7 @@ class TestRestart:
 
     def test_a_running_job_is_known_and_its_end_and_log_too(self, runner: JobRunner, start: Start) -> None:
         ref = runner.launch(runner.stage(TRAPPED))
-        runner.wait(ref, is_running)
+        runner.wait_until_ready(ref)
 
         runner.launcher = start()
 
@@ -279,7 +279,7 @@ class TestRestart:
 
     def test_the_deadline_still_counts_from_the_launch(self, runner: JobRunner, start: Start) -> None:
         ref = runner.launch(runner.stage(TRAPPED), activeDeadlineSeconds=2)
-        runner.wait(ref, is_running)
+        runner.wait_until_ready(ref)
 
         runner.launcher = start()
 
@@ -388,6 +388,7 @@ class TestSilence:
         self, runner: JobRunner, line: CutLine, engine: PodEngine, instance: str
     ) -> None:
         ref = runner.launch(runner.stage(TRAPPED))
+        runner.wait_until_ready(ref)
         stop, ended = Event(), Event()
         seen: list[JobState] = []
 

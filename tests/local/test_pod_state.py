@@ -33,9 +33,9 @@ def state(
         (DONE, NEW, JobPhase.RUNNING),
         (DONE, FAILED, JobPhase.FINISHED),
         (FAILED, NOT_STARTED, JobPhase.FINISHED),
-        (None, None, JobPhase.GONE),
-        (None, DONE, JobPhase.GONE),
-        (NEW, None, JobPhase.GONE),
+        (None, None, JobPhase.FINISHED),
+        (None, DONE, JobPhase.FINISHED),
+        (NEW, None, JobPhase.FINISHED),
         (RUNS, None, JobPhase.RUNNING),
     ],
 )
@@ -43,6 +43,12 @@ def test_the_phase_follows_from_the_containers(
     stage: ContainerSight | None, user: ContainerSight | None, phase: JobPhase
 ) -> None:
     assert state(stage, user).phase is phase
+
+
+def test_a_container_that_somebody_removed_is_the_reason_for_the_end() -> None:
+    seen = state(None, RUNS)
+    assert (seen.phase, seen.reason, seen.permanent) == (JobPhase.RUNNING, "ContainerRemoved", True)
+    assert seen.message == "somebody removed the container stage of the stage's pod"
 
 
 def test_a_state_names_its_job_and_build() -> None:

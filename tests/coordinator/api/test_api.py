@@ -1,0 +1,397 @@
+"""Every route, right and wrong, over HTTP."""
+
+import base64
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from coordinator.api.requests import MAX_BODY_BYTES
+from coordinator.api.server import MAX_REQUEST_BYTES
+from shared import keys
+from shared.status import ReportStatus
+from tests.coordinator.api.api_server import BUILDS, PIPELINE_FILE, PIPELINES, TIMEOUT_S, Server
+from tests.coordinator.samples import IMAGE, REPOSITORY, SHA
+from tests.coordinator.world import PlayedStage
+from tests.waiting import wait_for
+
+UTC = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
+SECRETS = "/api/v1/namespaces/acaleph/secrets/docker-credentials"
+ROUTES = [
+    ("GET", PIPELINES),
+    ("POST", PIPELINES),
+    ("POST", BUILDS),
+    ("GET", BUILDS),
+    ("GET", f"{BUILDS}/1"),
+    ("POST", f"{BUILDS}/1/cancel"),
+    ("GET", f"{BUILDS}/1/events"),
+    ("GET", f"{BUILDS}/1/stages/build/logs"),
+    ("PUT", SECRETS),
+]
+
+
+def error_of(answer: requests.Response, status: int, code: str) -> str:
+    """Check that an answer is an error as all are; returns its message."""
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/json")
+    body = answer.json()
+    assert set(body) == {"code", "message", "details"}
+    assert (body["code"], type(body["details"])) == (code, list)
+    assert body["message"]
+    return str(body["message"])
+
+
+def test_health_needs_no_token(idle_server: Server) -> None:
+    for path in ("/healthz", "/readyz"):
+        answer = idle_server.ask("GET", path, headers={})
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_every_other_route_wants_a_token(idle_server: Server, method: str, path: str) -> None:
+    error_of(idle_server.ask(method, path, headers={}, json={}), 401, "no_token")
+    error_of(idle_server.ask(method, path, headers={"Authorization": "Bearer x.y.z"}, json={}), 401, "bad_token")
+
+
+def test_a_token_in_the_query_string_is_refused(idle_server: Server) -> None:
+    token = idle_server.headers["Authorization"].removeprefix("Bearer ")
+    for name in ("token", "access_token", "Authorization", "jwt"):
+        error_of(idle_server.ask("GET", f"{PIPELINES}?{name}={token}", headers={}), 401, "no_token")
+
+
+def test_a_pipeline_is_created_once_and_listed(server: Server) -> None:
+    assert server.ask("GET", PIPELINES).json() == {"items": []}
+    answer = server.ask("POST", PIPELINES, json={"repository": str(REPOSITORY)})
+    assert answer.status_code == 201
+    assert answer.json() == {"repository": str(REPOSITORY), "created_at": answer.json()["created_at"]}
+    error_of(server.ask("POST", PIPELINES, json={"repository": str(REPOSITORY)}), 409, "conflict")
+    assert server.ask("GET", PIPELINES).json() == {"items": [answer.json()]}
+
+
+@pytest.mark.parametrize("repository", ["hello", "a/b", "a/b/c/d", "a//c", "local/../c", "local/b/.", 7, None])
+def test_a_repository_of_another_form_is_refused(idle_server: Server, repository: Any) -> None:
+    error_of(idle_server.ask("POST", PIPELINES, json={"repository": repository}), 400, "bad_field")
+
+
+def test_a_repository_that_is_not_there_is_not_found(idle_server: Server) -> None:
+    error_of(idle_server.ask("POST", PIPELINES, json={"repository": "local/ab12/other"}), 404, "not_found")
+
+
+def test_a_new_build_looks_as_the_contract_says(server: Server) -> None:
+    made = server.start_build(source="cli")
+    stages = made.pop("stages")
+    assert made == {
+        "repository": str(REPOSITORY),
+        "number": 1,
+        "status": "PENDING",
+        "reason": "",
+        "namespace": "acaleph",
+        "pipeline": "hello",
+        "commit": {
+            "sha": SHA,
+            "ref": "refs/heads/main",
+            "branch": "main",
+            "author": "Ann <ann@example.com>",
+            "message": "first",
+        },
+        "trigger": {"source": "cli", "actor": "ann"},
+        "created_at": made["created_at"],
+        "finished_at": "",
+        "seconds": None,
+        "cancel_requested": False,
+    }
+    assert stages[1] == {
+        "id": "unit-test",
+        "name": "Unit Test",
+        "type": "command",
+        "status": "PENDING",
+        "attempt": 0,
+        "reason": "",
+        "fault": "",
+        "exit_code": None,
+        "waiting_for": "",
+        "result": {},
+        "warnings": [],
+        "seconds": None,
+        "log_bytes": 0,
+        "created_at": "",
+        "launched_at": "",
+        "started_at": "",
+        "finished_at": "",
+        "timings": {},
+    }
+
+
+def test_a_build_runs_and_is_read_to_its_end(server: Server) -> None:
+    server.world.play()
+    server.start_build()
+    done = wait_for(lambda: b if (b := server.ask("GET", f"{BUILDS}/1").json())["finished_at"] else None)
+    assert done["status"] == "SUCCESS"
+    assert done["seconds"] >= 0
+    assert done["stages"][0]["result"] == {"image": IMAGE}
+    assert done["stages"][0]["seconds"] >= 0
+    assert [stage["attempt"] for stage in done["stages"]] == [1, 1]
+
+
+def test_builds_are_listed_newest_first_and_limited(server: Server) -> None:
+    for _ in range(3):
+        server.start_build()
+    for query, numbers in (("", [3, 2, 1]), ("?limit=2", [3, 2]), ("?limit=0", []), ("?limit=99", [3, 2, 1])):
+        items = server.ask("GET", BUILDS + query).json()["items"]
+        assert [item["number"] for item in items] == numbers
+    for wrong in ("-1", "x", "1.5", "1" * 19, "²"):
+        error_of(server.ask("GET", f"{BUILDS}?limit={wrong}"), 400, "bad_query")
+
+
+def test_only_the_stages_that_were_asked_for_run(server: Server) -> None:
+    made = server.start_build(only=["Build"])
+    assert [(stage["status"], stage["reason"]) for stage in made["stages"]] == [
+        ("PENDING", ""),
+        ("SKIPPED", "not asked for"),
+    ]
+    error_of(server.ask("POST", BUILDS, json={"ref": "main", "only": ["Nope"]}), 422, "input")
+    assert "no earlier build" in error_of(
+        server.ask("POST", BUILDS, json={"ref": "main", "only": ["unit-test"]}), 422, "input"
+    )
+
+
+def test_a_later_build_of_one_stage_takes_the_image_of_an_earlier_one(server: Server) -> None:
+    server.world.play()
+    server.start_build()
+    wait_for(lambda: server.ask("GET", f"{BUILDS}/1").json()["finished_at"])
+    server.start_build(only=["Unit Test"])
+    assert server.world.store.build(REPOSITORY, 2).value.inherited_image == IMAGE
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"ref": 7}, {"ref": None}, {"ref": "main", "only": "Build"}, {"ref": "main", "source": 7}]
+)
+def test_a_field_of_the_wrong_kind_is_refused(server: Server, body: Any) -> None:
+    server.start_build()
+    error_of(server.ask("POST", BUILDS, json=body), 400, "bad_field")
+
+
+def test_what_is_not_there_is_not_found(server: Server) -> None:
+    error_of(server.ask("GET", BUILDS), 404, "not_found")
+    error_of(server.ask("POST", BUILDS, json={"ref": "main"}), 404, "not_found")
+    server.start_build()
+    error_of(server.ask("POST", BUILDS, json={"ref": "nope"}), 404, "not_found")
+    for path in (f"{BUILDS}/2", f"{BUILDS}/2/events", f"{BUILDS}/2/stages/build/logs", f"{BUILDS}/0", f"{BUILDS}/-1"):
+        error_of(server.ask("GET", path), 404, "not_found")
+    error_of(server.ask("POST", f"{BUILDS}/2/cancel"), 404, "not_found")
+    error_of(server.ask("GET", f"{BUILDS}/1/stages/nope/logs"), 404, "not_found")
+    error_of(server.ask("GET", f"{BUILDS}/1/stages/build/logs?attempt=7"), 404, "not_found")
+
+
+def test_a_repository_without_a_pipeline_file_is_not_found(server: Server) -> None:
+    server.start_build()
+    server.source.files.clear()
+    assert ".pipeline.yml" in error_of(server.ask("POST", BUILDS, json={"ref": "main"}), 404, "not_found")
+
+
+def test_every_problem_of_a_pipeline_file_is_a_detail(server: Server) -> None:
+    server.start_build()
+    server.source.files[".pipeline.yml"] = PIPELINE_FILE.replace("docker_build", "docker_bild").replace("[make", "[{}")
+    answer = server.ask("POST", BUILDS, json={"ref": "main"})
+    error_of(answer, 422, "pipeline_file")
+    details = answer.json()["details"]
+    assert len(details) == 2
+    assert details[0].startswith(".pipeline.yml:7:")
+    assert "did you mean docker_build?" in details[0]
+    assert [build["number"] for build in server.ask("GET", BUILDS).json()["items"]] == [1]
+
+
+def test_an_operators_own_stage_type_may_be_named() -> None:
+    server = Server(stage_images={"docker_build": "x", "command": "x", "docker_publish": "x", "scan": "mine:1"})
+    text = PIPELINE_FILE.replace("type: docker_build", "type: scan, params: {deep: 1}")
+    server.source.files[".pipeline.yml"] = text.replace("command: [make", "image: busybox, command: [make")
+    made = server.start_build()
+    server.close()
+    assert made["stages"][0]["type"] == "scan"
+
+
+def test_an_unknown_route_is_not_found_in_json(idle_server: Server) -> None:
+    for path in ("/", "/nope", "/api/v1/pipelines/a/b", f"{BUILDS}/x", f"{BUILDS}/1/nope", "/healthz/"):
+        error_of(idle_server.ask("GET", path), 404, "not_found")
+
+
+def test_a_method_that_a_route_has_not_is_refused_in_json(idle_server: Server) -> None:
+    error_of(idle_server.ask("DELETE", PIPELINES), 405, "method_not_allowed")
+    error_of(idle_server.ask("POST", "/healthz"), 405, "method_not_allowed")
+    error_of(idle_server.ask("GET", f"{BUILDS}/1/cancel"), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 100_000, b"nul"])
+def test_a_body_that_is_not_json_is_refused(idle_server: Server, body: bytes) -> None:
+    error_of(idle_server.ask("POST", PIPELINES, data=body), 400, "bad_json")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"7", b"null", b'"x"'])
+def test_a_body_that_is_no_object_is_refused(idle_server: Server, body: bytes) -> None:
+    error_of(idle_server.ask("POST", PIPELINES, data=body), 400, "bad_json")
+
+
+def test_a_body_over_the_limit_is_refused_and_the_connection_lives_on(server: Server) -> None:
+    with requests.Session() as session:
+        session.headers.update(server.headers)
+        for body in (b" " * (MAX_BODY_BYTES + 1), in_pieces(b" " * (MAX_BODY_BYTES + 1))):
+            answer = session.post(server.url + PIPELINES, data=body, timeout=TIMEOUT_S)
+            error_of(answer, 413, "too_large")
+            assert session.get(server.url + PIPELINES, timeout=TIMEOUT_S).status_code == 200
+        fits = json.dumps({"repository": str(REPOSITORY)}).encode().ljust(MAX_BODY_BYTES)
+        assert session.post(server.url + PIPELINES, data=fits, timeout=TIMEOUT_S).status_code == 201
+
+
+def in_pieces(data: bytes) -> Iterator[bytes]:
+    """A body that is sent in chunks, without its length."""
+    yield from (data[at : at + 10_000] for at in range(0, len(data), 10_000))
+
+
+def test_a_chunked_body_is_read(server: Server) -> None:
+    body = json.dumps({"repository": str(REPOSITORY)}).encode()
+    assert server.ask("POST", PIPELINES, data=in_pieces(body)).status_code == 201
+
+
+def raw(server: Server, *parts: bytes) -> tuple[bytes, Any]:
+    """Send bytes as they are; returns the status line and the JSON of the answer."""
+    with socket.create_connection(("127.0.0.1", server.service.port), timeout=TIMEOUT_S) as connection:
+        connection.sendall(b"".join(parts))
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"Content-Type: application/json" in head
+    return head.split(b"\r\n")[0], json.loads(body)
+
+
+def head_of(server: Server, path: str, *lines: str) -> bytes:
+    fixed = ("Host: x", f"Authorization: {server.headers['Authorization']}", "Connection: close")
+    return "\r\n".join((f"POST {path} HTTP/1.1", *fixed, *lines, "", "")).encode()
+
+
+def test_what_is_no_request_is_refused_in_json(idle_server: Server) -> None:
+    for nonsense in (b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nbad header\r\n\r\n"):
+        status, body = raw(idle_server, nonsense)
+        assert status.startswith(b"HTTP/1.1 400")
+        assert body["code"] == "bad_request"
+
+
+def test_a_body_that_no_route_would_take_is_refused_before_it_is_sent(idle_server: Server) -> None:
+    status, body = raw(idle_server, head_of(idle_server, PIPELINES, f"Content-Length: {MAX_REQUEST_BYTES + 1}"))
+    assert status.startswith(b"HTTP/1.1 413")
+    assert body["code"] == "request_entity_too_large"
+
+
+@pytest.mark.parametrize("chunks", [b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX0\r\n\r\n", b"-1\r\n{}\r\n"])
+def test_broken_chunks_are_refused(idle_server: Server, chunks: bytes) -> None:
+    status, body = raw(idle_server, head_of(idle_server, PIPELINES, "Transfer-Encoding: chunked"), chunks)
+    assert status.startswith(b"HTTP/1.1 400")
+    assert body["code"] in ("bad_body", "bad_field")
+
+
+def test_a_build_is_cancelled_once_asked_for(server: Server) -> None:
+    def waits(stage: PlayedStage) -> None:
+        stage.wait_for_cancel()
+        stage.end(ReportStatus.INTERRUPTED, 130)
+
+    server.world.plays["build"] = waits
+    server.world.play()
+    server.start_build()
+    wait_for(lambda: server.world.worked)
+    answer = server.ask("POST", f"{BUILDS}/1/cancel")
+    assert (answer.status_code, answer.json()["cancel_requested"]) == (202, True)
+    done = wait_for(lambda: b if (b := server.ask("GET", f"{BUILDS}/1").json())["finished_at"] else None)
+    assert (done["status"], done["reason"]) == ("CANCELLED", "cancelled by ann")
+    error_of(server.ask("POST", f"{BUILDS}/1/cancel"), 409, "conflict")
+
+
+def test_a_secret_is_handed_to_the_launcher(server: Server) -> None:
+    data = {"password": base64.b64encode(b"\x00\xff").decode(), "empty": ""}
+    answer = server.ask("PUT", SECRETS, json={"data": data})
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert server.intake.secrets == {("acaleph", "docker-credentials"): {"password": b"\x00\xff", "empty": b""}}
+
+
+@pytest.mark.parametrize("data", [None, [], "x", {"a": 7}, {"a": None}, {"a": ["x"]}, {"a": "?"}, {"a": "ä"}, {"a": "a"}])
+def test_a_secret_that_is_not_base64_is_refused(idle_server: Server, data: Any) -> None:
+    error_of(idle_server.ask("PUT", SECRETS, json={"data": data}), 400, "bad_field")
+    assert idle_server.intake.secrets == {}
+
+
+def test_without_a_launcher_that_takes_them_there_is_no_route_for_secrets() -> None:
+    server = Server(with_intake=False)
+    error_of(server.ask("PUT", SECRETS, json={"data": {}}), 404, "not_found")
+    server.close()
+
+
+@pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if route[0] == "GET"] + [("GET", "/readyz")])
+def test_a_store_that_is_down_is_unavailable(server: Server, method: str, path: str) -> None:
+    server.start_build()
+    server.kv.down = True
+    assert "etcd is down" in error_of(server.ask(method, path), 503, "unavailable")
+    server.kv.down = False
+    assert server.ask("GET", "/readyz").status_code == 200
+
+
+def test_an_error_of_ours_is_not_written_to_the_servers_log(idle_server: Server, capfd: pytest.CaptureFixture[str]) -> None:
+    error_of(idle_server.ask("GET", f"{BUILDS}/7"), 404, "not_found")
+    error_of(idle_server.ask("GET", PIPELINES, headers={}), 401, "no_token")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_bug_is_an_error_without_its_trace(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
+    server.source.files[".pipeline.yml"] = None  # type: ignore[assignment]
+    server.ask("POST", PIPELINES, json={"repository": str(REPOSITORY)})
+    message = error_of(server.ask("POST", BUILDS, json={"ref": "main"}), 500, "internal")
+    assert "Traceback" not in message
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_head_answers_without_a_body(server: Server) -> None:
+    server.start_build()
+    for path in (f"{BUILDS}/1", f"{BUILDS}/1/events", f"{BUILDS}/1/stages/build/logs?follow=true"):
+        answer = server.ask("HEAD", path)
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_a_stored_log_is_bytes_from_any_offset(server: Server) -> None:
+    log = bytes(range(256)) * 1000
+    server.world.plays["build"] = lambda stage: (stage.write(log), stage.end(ReportStatus.SUCCESS))  # type: ignore[assignment]
+    server.world.play()
+    server.start_build(only=["Build"])
+    wait_for(lambda: server.ask("GET", f"{BUILDS}/1").json()["finished_at"])
+    for stage in ("build", "Build"):
+        for query, offset in (("", 0), ("?offset=0", 0), ("?offset=70001&attempt=1", 70001), ("?offset=999999", 999999)):
+            answer = server.ask("GET", f"{BUILDS}/1/stages/{stage}/logs{query}")
+            assert (answer.status_code, answer.content) == (200, log[offset:])
+            assert answer.headers["Content-Type"] == "application/octet-stream"
+    error_of(server.ask("GET", f"{BUILDS}/1/stages/build/logs?offset=-1"), 400, "bad_query")
+    error_of(server.ask("GET", f"{BUILDS}/1/stages/build/logs?attempt=x"), 400, "bad_query")
+
+
+def test_a_log_before_the_first_attempt_is_empty(server: Server) -> None:
+    server.start_build()
+    answer = server.ask("GET", f"{BUILDS}/1/stages/unit-test/logs")
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_names_are_unescaped_and_compared_exactly(server: Server) -> None:
+    server.start_build()
+    assert server.ask("GET", f"{BUILDS}/1/stages/Unit%20Test/logs").status_code == 200
+    error_of(server.ask("GET", f"{BUILDS}/1/stages/%00/logs"), 404, "not_found")
+    error_of(server.ask("GET", f"{BUILDS}/1/stages/%ff/logs"), 404, "not_found")
+    error_of(server.ask("GET", f"{PIPELINES}/local/%2e%2e/hello/builds"), 404, "not_found")
+
+
+def test_a_port_that_is_taken_is_named(idle_server: Server) -> None:
+    with pytest.raises(Exception, match=f"cannot listen on 127.0.0.1:{idle_server.service.port}.*choose another port"):
+        Server(port=idle_server.service.port)
+
+
+def test_no_build_gets_a_number_when_it_is_refused(server: Server) -> None:
+    server.start_build()
+    server.ask("POST", BUILDS, json={"ref": "main", "only": ["Nope"]})
+    assert server.start_build()["number"] == 2
+    assert keys.build_key(REPOSITORY, 2).endswith("00000002")
