@@ -113,6 +113,8 @@ def _reported_failure(spec: StageSpec, attempt: Attempt, report: StageReport, si
         return _cancelled(attempt)
     if _unexplained(spec, report):
         end = sight.job.ends.get(USER_CONTAINER) if sight.job else None
+        if end is None and sight.job is not None and sight.job.permanent:
+            return Verdict(_failed(attempt, *_explain(spec, sight.job.reason, sight.job.message)))
         if end is None and _may_be_explained(report, sight.now, limits):
             return Verdict(_still_running(attempt), wait=True)
         if end is not None and end.reason == "OOMKilled":

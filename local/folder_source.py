@@ -5,11 +5,13 @@ of its own, `refs/kontinuous/<sha>/heads/<branch>`, which nothing moves: a build
 whatever is handed over meanwhile.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,12 +52,13 @@ def hand_over(folder: Path, repositories: Path, ref: str = "", dirty: bool = Fal
     bare = _bare(repositories, repository)
     sha = _resolve(root, ref)
     full = _full_ref(root, ref)
-    if dirty:
-        sha = _push_work_tree(root, bare, sha, full)
-    else:
-        _push(root, bare, sha, _own_ref(sha, full))
-    os.utime(bare / _own_ref(sha, full))  # it may have been there already
-    _forget_oldest(bare)
+    with _locked(bare):
+        if dirty:
+            sha = _push_work_tree(root, bare, sha, full)
+        else:
+            _push(root, bare, sha, _own_ref(sha, full))
+        os.utime(bare / _own_ref(sha, full))  # it may have been there already
+        _forget_oldest(bare)
     return HandedOver(str(repository), sha, _own_ref(sha, full), full.removeprefix("heads/").removeprefix("tags/"))
 
 
@@ -87,8 +90,9 @@ class FolderSource:
 
     def read_file(self, repository: Repository, path: str, sha: str) -> str:
         """A file's text at a commit; raises NotFound."""
+        bare = self._existing(repository)
         try:
-            return git(self._existing(repository), "show", "--end-of-options", f"{sha}:{path}")
+            return git(bare, "show", "--end-of-options", f"{sha}:{path}")
         except InputError as error:
             raise NotFound(f"{repository} has no {path} at commit {sha[:10]}") from error
 
@@ -127,6 +131,17 @@ _BARE_SETTINGS = {
     "receive.shallowUpdate": "true",
     "gc.packRefs": "false",  # a ref's file says by its time when the commit was handed over last
 }
+
+
+@contextmanager
+def _locked(bare: Path) -> Iterator[None]:
+    """Wait until no other process hands over to this repository: git refuses the second of two that make one ref."""
+    folder = os.open(bare, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _rename(new: Path, bare: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from coordinator.service import Service
 from coordinator.settings import Login, Settings, decode_secret
+from local.disk import shortage
 from local.docker_launcher import DockerLauncher
 from local.engine import Engine, find_engine
 from local.folder_source import FolderSource
@@ -46,6 +47,8 @@ def serve(home: Home, say: Say, port: int | None, lifeline: bool) -> None:
         threading.Thread(target=_wait_for_end_of_stdin, args=(stopping,), daemon=True).start()
     with ExitStack() as stack:
         stack.enter_context(_only_one(home, say))
+        if problem := shortage(home.root):
+            raise InfrastructureError(problem)
         engine = find_engine(home.engine_root, say)
         stack.callback(engine.stop)
         images = ensure_images(engine, home.cache, say)
@@ -123,6 +126,9 @@ def _run(coordinator: Service, home: Home, services: Services, say: Say, stoppin
         while not stopping.wait(1.0):
             if not server.is_alive():
                 raise InfrastructureError("the coordinator stopped by itself; its last words are above")
+            if problem := shortage(home.root):
+                # Builds would wait for S3, which cannot say what ails it, until their patience ends.
+                coordinator.drain(f"the service: {problem}", DRAIN_S)
     finally:
         home.service_file.unlink(missing_ok=True)
         if not coordinator.drain("the end of the service", DRAIN_S):

@@ -40,3 +40,9 @@ def services(engine: Engine, home: Home) -> Iterator[Services]:
     services = start_services(engine, home, print)
     yield services
     services.stop()
+
+
+@pytest.fixture(scope="session")
+def engine_url(engine: Engine, images: Mapping[str, str]) -> str:
+    """The address of an engine that has all images of ours, and the base image."""
+    return engine.url

@@ -13,6 +13,9 @@ busybox=$here/busybox
 
 # The pipes get a folder of their own, for the user's container may run as any user: all may write here, and there
 # is no sticky bit, under which Linux refuses to open a pipe of somebody else's. Its name appears when all is ready.
-"$busybox" mkdir -p "$handoff/pipes.new"
+# A launcher that was started again may run this twice.
+[ -d "$handoff/pipes" ] && exit
+"$busybox" rm -rf "$handoff/pipes.new"
+"$busybox" mkdir "$handoff/pipes.new"
 "$busybox" mkfifo "$handoff/pipes.new/go" "$handoff/pipes.new/output" "$handoff/pipes.new/exit"
 "$busybox" mv "$handoff/pipes.new" "$handoff/pipes"

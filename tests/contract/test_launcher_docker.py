@@ -9,12 +9,12 @@ import pytest
 from local.docker_launcher import DockerLauncher
 from tests.contract.job_runner import JobRunner
 from tests.contract.launcher_contract import GiveSecret, LauncherContract
-from tests.local.docker_engine import IMAGE, NETWORK, engine_url
+from tests.local.docker_engine import IMAGE, NETWORK
 
 
 @pytest.fixture(scope="module")
-def launcher() -> Iterator[DockerLauncher]:
-    with closing(DockerLauncher(engine_url(), NETWORK, f"test-{secrets.token_hex(3)}")) as launcher:
+def launcher(engine_url: str) -> Iterator[DockerLauncher]:
+    with closing(DockerLauncher(engine_url, NETWORK, f"test-{secrets.token_hex(3)}")) as launcher:
         yield launcher
 
 

@@ -29,7 +29,12 @@ RESULTS = st.sampled_from([{}, {"image": "a@sha256:1"}, {"image": 7}, {"artifact
 ENDS = st.dictionaries(
     st.sampled_from(["stage", "user"]),
     st.sampled_from(
-        [ContainerEnd(0, "Completed"), ContainerEnd(1, "Error"), ContainerEnd(137, "OOMKilled"), ContainerEnd(137, "Error")]
+        [
+            ContainerEnd(0, "Completed"),
+            ContainerEnd(1, "Error"),
+            ContainerEnd(137, "OOMKilled"),
+            ContainerEnd(137, "Error"),
+        ]
     ),
 )
 FINAL = st.sampled_from([ReportStatus.SUCCESS, ReportStatus.FAIL, ReportStatus.INTERRUPTED])

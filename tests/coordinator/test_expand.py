@@ -73,7 +73,7 @@ def test_a_type_without_an_image_is_refused() -> None:
 
 
 def test_a_build_that_is_too_large_is_refused() -> None:
-    with pytest.raises(InputError, match="a build of [0-9]+ bytes"):
+    with pytest.raises(InputError, match=r"a build of [0-9]+ bytes"):
         expanded(replace(SCRIPT, params={**SCRIPT.params, "X": "x" * 200_000}))
 
 

@@ -156,9 +156,7 @@ def test_a_stage_that_ends_while_its_chunks_are_read_loses_no_byte(desk: Desk, w
 
 @pytest.mark.parametrize("offset", OFFSETS)
 @pytest.mark.parametrize("live", [0, 1, 300, len(LOG)])
-def test_a_log_goes_from_live_to_archive_without_losing_or_repeating_a_byte(
-    desk: Desk, live: int, offset: int
-) -> None:
+def test_a_log_goes_from_live_to_archive_without_losing_or_repeating_a_byte(desk: Desk, live: int, offset: int) -> None:
     ref = desk.begin()
     desk.launcher.write(ref, LOG[: live // 2])
     desk.launcher.write(ref, LOG[live // 2 : live])

@@ -340,7 +340,7 @@ def test_the_nearest_image_that_was_built_before_is_taken() -> None:
 def test_a_context_that_is_too_large_is_refused_before_and_at_the_launch() -> None:
     spec = replace(TEST, params={"command": ["true"], "X": "x" * MAX_VARIABLE_BYTES})
     made = with_attempt(build(spec), "unit-test")
-    with pytest.raises(InputError, match="'Unit Test': its params make a context of 13[0-9]{4} bytes"):
+    with pytest.raises(InputError, match=r"'Unit Test': its params make a context of 13[0-9]{4} bytes"):
         check_contexts(made, settings())
     with pytest.raises(InputError, match="put large values into a file"):
         manifest(made, 0)

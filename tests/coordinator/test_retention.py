@@ -30,7 +30,8 @@ def fill(store: BuildStore, objects: FakeObjects, repository: Repository, finish
     store.create_pipeline(repository, "")
     for done in finished:
         made = store.create_build(
-            repository, lambda n: build(number=n, repository=repository, finished_at=DONE if done else "")  # noqa: B023
+            repository,
+            lambda n: build(number=n, repository=repository, finished_at=DONE if done else ""),  # noqa: B023
         )
         prefix = keys.log_prefix(repository, made.number, "build", 1)
         objects.put(keys.log_archive(prefix), b"log")

@@ -138,6 +138,14 @@ def test_a_users_own_failure_stays_one_while_a_cancel_is_on_its_way() -> None:
     assert judged(report=failed(exit_code=1), cancelling=True).attempt.status is Status.FAIL
 
 
+def test_a_command_whose_container_is_gone_for_good_is_explained_by_its_job() -> None:
+    lost = failed(Fault.INFRASTRUCTURE, work_began=True)
+    job = replace(JOB, reason="ContainerRemoved", message="somebody removed it", permanent=True)
+    verdict = judged(report=lost, job=job)
+    assert (verdict.attempt.status, verdict.wait, verdict.may_retry) == (Status.FAIL, False, False)
+    assert verdict.attempt.reason == "ContainerRemoved: somebody removed it"
+
+
 def test_an_interrupted_stage_is_explained_by_its_job() -> None:
     said = report(ReportStatus.INTERRUPTED)
     late = judged(report=said, job=replace(JOB, reason="DeadlineExceeded"), spec=replace(TEST, timeout_s=60))

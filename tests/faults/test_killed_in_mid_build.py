@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.engine import Engine
-from tests.e2e.journey import Kontinuous, command, containers_of, left_behind, repository, serving
+from tests.e2e.journey import Kontinuous, command, left_behind, repository, serving
 from tests.faults.breakage import WRITING, assert_whole, begin, container_of, let_go
 from tests.waiting import wait_for
 
@@ -88,12 +88,14 @@ def kill(pid: int) -> None:
 def test_a_container_removed_by_hand_in_mid_build_is_a_failure_with_its_cause(
     served: Kontinuous, engine: Engine, tmp_path: Path, container: str
 ) -> None:
-    folder = repository(tmp_path / f"removed-{container}", WRITING)
-    run = begin(served, folder)
+    folder = repository(tmp_path / f"removed-{container}", command("Quiet", "sh", "-c", "echo begun; sleep 120"))
+    run = served.start("run", folder)
+    run.wait_for_text("quiet | begun")
     with engine.client() as client:
         client.api.remove_container(container_of(engine, served, folder, container), force=True)
     done = run.end(30)
     assert done.exit_code == 1, done.screen
-    reason = done.screen.partition("Write failed: ")[2].splitlines()[0]
+    reason = done.screen.partition("Quiet failed: ")[2].splitlines()[0]
     assert f"somebody removed the container {container}" in reason
-    wait_for(lambda: not containers_of(engine, served.instance, f"removed-{container}"))
+    rest = f"{served.instance}-removed-{container}-"
+    wait_for(lambda: not [name for name in left_behind(engine, served.instance) if rest in name], 40)

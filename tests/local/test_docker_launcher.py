@@ -25,7 +25,7 @@ from shared.keys import STAGE_CONTAINER, USER_CONTAINER
 from shared.ports import ContainerEnd, JobPhase, JobState, Manifest
 from tests.contract.job_runner import BUILD_KEY, LIMIT_S, JobRunner, secret_manifest
 from tests.fakes.cut_line import CutLine
-from tests.local.docker_engine import IMAGE, NETWORK, engine_url
+from tests.local.docker_engine import IMAGE, NETWORK
 
 DONE = ContainerEnd(0, "Completed")
 ROOT = Path(__file__).parents[2]
@@ -45,32 +45,32 @@ TRAPPED = "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done"
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[PodEngine]:
-    with closing(PodEngine(engine_url())) as engine:
-        yield engine
+def pods(engine_url: str) -> Iterator[PodEngine]:
+    with closing(PodEngine(engine_url)) as pods:
+        yield pods
 
 
 @pytest.fixture
-def instance(engine: PodEngine) -> Iterator[str]:
+def instance(pods: PodEngine) -> Iterator[str]:
     """A fresh instance, of which nothing is left in the engine afterwards."""
     instance = f"test-{secrets.token_hex(3)}"
     yield instance
     labels = [f"{LABEL_INSTANCE}={instance}"]
-    for container in engine.containers(labels):
-        engine.remove_container(container["Id"])
-    for volume in engine.volumes(labels):
-        engine.remove_volume(volume["Name"])
+    for container in pods.containers(labels):
+        pods.remove_container(container["Id"])
+    for volume in pods.volumes(labels):
+        pods.remove_volume(volume["Name"])
 
 
 Start = Callable[..., DockerLauncher]
 
 
 @pytest.fixture
-def start(instance: str) -> Iterator[Start]:
+def start(instance: str, engine_url: str) -> Iterator[Start]:
     """Starts launchers of the instance; each closes the one before, as a restart of the process does."""
     launchers: list[DockerLauncher] = []
 
-    def start(url: str = engine_url(), pull_patience_s: float = PATIENCE_S) -> DockerLauncher:
+    def start(url: str = engine_url, pull_patience_s: float = PATIENCE_S) -> DockerLauncher:
         if launchers:
             launchers[-1].close()
         launchers.append(DockerLauncher(url, NETWORK, instance, pull_patience_s=pull_patience_s))
@@ -100,38 +100,36 @@ def is_running(state: JobState) -> bool:
     return state.phase is JobPhase.RUNNING
 
 
-def test_nothing_of_a_removed_job_is_left(runner: JobRunner, engine: PodEngine, instance: str) -> None:
+def test_nothing_of_a_removed_job_is_left(runner: JobRunner, pods: PodEngine, instance: str) -> None:
     volumes = [{"name": "a", "emptyDir": {}}, {"name": "m", "emptyDir": {"medium": "Memory"}}]
     volumes.append({"name": "s", "secret": {"secretName": "s"}})
     mounts = [{"name": volume["name"], "mountPath": f"/{volume['name']}"} for volume in volumes]
     secret = secret_manifest("s", runner.namespace, {"key": "value"})
     runner.run(runner.stage("true", volumeMounts=mounts), secrets=[secret], volumes=volumes)
     labels = [f"{LABEL_INSTANCE}={instance}"]
-    assert engine.volumes(labels)
+    assert pods.volumes(labels)
 
     runner.launcher.remove(runner.refs[-1])
 
-    assert engine.containers(labels) == []
-    assert engine.volumes(labels) == []
+    assert pods.containers(labels) == []
+    assert pods.volumes(labels) == []
 
 
-def test_a_running_job_can_be_removed(runner: JobRunner, engine: PodEngine, instance: str) -> None:
+def test_a_running_job_can_be_removed(runner: JobRunner, pods: PodEngine, instance: str) -> None:
     ref = runner.launch(runner.stage(TRAPPED))
     runner.wait(ref, is_running)
     runner.launcher.remove(ref)
-    assert engine.containers([f"{LABEL_INSTANCE}={instance}"]) == []
+    assert pods.containers([f"{LABEL_INSTANCE}={instance}"]) == []
 
 
-def test_no_secret_is_in_the_labels_or_variables_of_anything(
-    runner: JobRunner, engine: PodEngine, instance: str
-) -> None:
+def test_no_secret_is_in_the_labels_or_variables_of_anything(runner: JobRunner, pods: PodEngine, instance: str) -> None:
     secret = secret_manifest("s", runner.namespace, {"key": "very-secret-value"})
     stage = runner.stage("true", volumeMounts=[{"name": "s", "mountPath": "/s"}])
     runner.run(stage, secrets=[secret], volumes=[{"name": "s", "secret": {"secretName": "s"}}])
     labels = [f"{LABEL_INSTANCE}={instance}"]
-    known = [engine.inspect(container["Id"]) for container in engine.containers(labels)]
+    known = [pods.inspect(container["Id"]) for container in pods.containers(labels)]
     assert len(known) == 2  # the container, and the one that carried the secret into its volume
-    assert "very-secret-value" not in str(known) + str(engine.volumes(labels))
+    assert "very-secret-value" not in str(known) + str(pods.volumes(labels))
 
 
 def test_the_pods_host_name_is_the_jobs_in_all_containers(runner: JobRunner) -> None:
@@ -148,8 +146,8 @@ def test_stderr_is_not_part_of_the_log(runner: JobRunner) -> None:
     assert runner.run(runner.stage("echo out; echo err >&2; echo out")).log == b"out\nout\n"
 
 
-def test_a_socket_of_the_host_can_be_mounted(runner: JobRunner) -> None:
-    path = engine_url().removeprefix("unix://")
+def test_a_socket_of_the_host_can_be_mounted(runner: JobRunner, engine_url: str) -> None:
+    path = engine_url.removeprefix("unix://")
     volume = {"name": "engine", "hostPath": {"path": path, "type": "Socket"}}
     stage = runner.stage(
         "test -S /engine.sock && echo there", volumeMounts=[{"name": "engine", "mountPath": "/engine.sock"}]
@@ -220,18 +218,18 @@ def test_following_a_job_that_never_starts_ends_with_nothing(runner: JobRunner) 
 
 
 def test_a_job_whose_containers_were_removed_by_hand_has_ended_for_that_reason(
-    runner: JobRunner, engine: PodEngine, instance: str
+    runner: JobRunner, pods: PodEngine, instance: str
 ) -> None:
     ref = runner.launch(runner.stage(TRAPPED))
     runner.wait(ref, is_running)
-    engine.remove_container(names(runner, instance).container(STAGE_CONTAINER))
+    pods.remove_container(names(runner, instance).container(STAGE_CONTAINER))
     state = runner.wait(ref, lambda state: state.phase is JobPhase.FINISHED)
     assert (state.build_key, state.reason) == (BUILD_KEY, "ContainerRemoved")
 
 
-def test_two_instances_do_not_see_each_other(runner: JobRunner, engine: PodEngine, instance: str) -> None:
+def test_two_instances_do_not_see_each_other(runner: JobRunner, engine_url: str, instance: str) -> None:
     job = runner.manifest(runner.stage("true"))
-    with closing(DockerLauncher(engine_url(), NETWORK, f"{instance}-other")) as launcher:
+    with closing(DockerLauncher(engine_url, NETWORK, f"{instance}-other")) as launcher:
         other = JobRunner(launcher, "tests", IMAGE)
         other.refs = list(runner.refs)
         launcher.launch(job, [])
@@ -293,12 +291,12 @@ class TestRestart:
         assert start().jobs() == (state,)
 
     def test_a_pod_that_was_made_but_not_started_is_started(
-        self, runner: JobRunner, start: Start, engine: PodEngine, instance: str
+        self, runner: JobRunner, start: Start, pods: PodEngine, instance: str
     ) -> None:
         secret = secret_manifest("s", runner.namespace, {"key": "value"})
         stage = runner.stage("cat /s/key", volumeMounts=[{"name": "s", "mountPath": "/s"}])
         volumes = [{"name": "s", "secret": {"secretName": "s"}}]
-        maker = self.maker(runner, engine, instance, stage, volumes=volumes, secret=secret)
+        maker = self.maker(runner, pods, instance, stage, volumes=volumes, secret=secret)
         assert maker.create() == ()
         maker.finish()
 
@@ -307,25 +305,25 @@ class TestRestart:
         assert runner.outcome(runner.refs[-1]).log == b"value"
 
     def test_a_pod_that_was_half_made_is_cleared_away_and_can_be_launched(
-        self, runner: JobRunner, start: Start, engine: PodEngine, instance: str
+        self, runner: JobRunner, start: Start, pods: PodEngine, instance: str
     ) -> None:
         stage = runner.stage("echo ran")
-        assert self.maker(runner, engine, instance, stage).create() == ()
+        assert self.maker(runner, pods, instance, stage).create() == ()
 
         runner.launcher = start()
 
         assert runner.launcher.jobs() == ()
-        assert engine.containers([f"{LABEL_INSTANCE}={instance}"]) == []
+        assert pods.containers([f"{LABEL_INSTANCE}={instance}"]) == []
         assert runner.run(stage).log == b"ran\n"
 
     def test_the_second_container_is_started_when_the_first_runs(
-        self, runner: JobRunner, start: Start, engine: PodEngine, instance: str
+        self, runner: JobRunner, start: Start, pods: PodEngine, instance: str
     ) -> None:
         pair = runner.pair("echo ran", "true")
-        maker = self.maker(runner, engine, instance, *pair["containers"], volumes=pair["volumes"])
+        maker = self.maker(runner, pods, instance, *pair["containers"], volumes=pair["volumes"])
         maker.create()
         maker.finish()
-        engine.start(names(runner, instance).container(STAGE_CONTAINER))
+        pods.start(names(runner, instance).container(STAGE_CONTAINER))
 
         runner.launcher = start()
 
@@ -333,7 +331,7 @@ class TestRestart:
         assert outcome.state.ends == {STAGE_CONTAINER: DONE, USER_CONTAINER: DONE}
 
     def test_a_launcher_killed_during_a_hook_is_followed_by_one_that_goes_on(
-        self, start: Start, engine: PodEngine, instance: str
+        self, start: Start, engine_url: str, instance: str
     ) -> None:
         mounts = {"volumeMounts": [{"name": "w", "mountPath": "/w"}]}
         hook = {"postStart": {"exec": {"command": ["sh", "-c", "touch /w/hook; sleep 0.5"]}}}
@@ -343,7 +341,7 @@ class TestRestart:
             runner.user("touch /w/user", **mounts),
             volumes=[{"name": "w", "emptyDir": {}}],
         )
-        program = [sys.executable, "-c", LAUNCH_AND_STAY, engine_url(), NETWORK, instance, json.dumps(job)]
+        program = [sys.executable, "-c", LAUNCH_AND_STAY, engine_url, NETWORK, instance, json.dumps(job)]
         with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == b"RUNNING\n"
@@ -358,7 +356,7 @@ class TestRestart:
     @staticmethod
     def maker(
         runner: JobRunner,
-        engine: PodEngine,
+        pods: PodEngine,
         instance: str,
         *containers: Manifest,
         volumes: Sequence[Manifest] = (),
@@ -368,15 +366,15 @@ class TestRestart:
         job = runner.manifest(*containers, volumes=list(volumes))
         plan = translate(job, Place(instance, NETWORK, 2), time.time())
         files = SecretStore().files("tests", plan.secrets, [secret] if secret else [])
-        return PodMaker(engine, ThreadPoolExecutor(4), names(runner, instance), plan, files)
+        return PodMaker(pods, ThreadPoolExecutor(4), names(runner, instance), plan, files)
 
 
 class TestSilence:
     """The engine does not answer for a while."""
 
     @pytest.fixture
-    def line(self, tmp_path: Path) -> Iterator[CutLine]:
-        line = CutLine(tmp_path / "docker.sock", engine_url().removeprefix("unix://"))
+    def line(self, tmp_path: Path, engine_url: str) -> Iterator[CutLine]:
+        line = CutLine(tmp_path / "docker.sock", engine_url.removeprefix("unix://"))
         yield line
         line.cut()
 
@@ -385,7 +383,7 @@ class TestSilence:
         return JobRunner(start(line.url), "tests", IMAGE)
 
     def test_a_watch_goes_on_with_what_happened_meanwhile(
-        self, runner: JobRunner, line: CutLine, engine: PodEngine, instance: str
+        self, runner: JobRunner, line: CutLine, pods: PodEngine, instance: str
     ) -> None:
         ref = runner.launch(runner.stage(TRAPPED))
         runner.wait_until_ready(ref)
@@ -402,7 +400,7 @@ class TestSilence:
         watcher.start()
         until(lambda: bool(seen) and is_running(seen[-1]))
         line.cut()
-        engine.stop(names(runner, instance).container(STAGE_CONTAINER), 5)
+        pods.stop(names(runner, instance).container(STAGE_CONTAINER), 5)
         line.mend()
         assert ended.wait(LIMIT_S)
         stop.set()
@@ -443,10 +441,10 @@ def test_an_engine_that_is_not_there_is_an_infrastructure_error(tmp_path: Path) 
 
 
 def test_a_job_known_by_the_launcher_has_the_manifests_labels(
-    runner: JobRunner, engine: PodEngine, instance: str
+    runner: JobRunner, pods: PodEngine, instance: str
 ) -> None:
     runner.run(runner.stage("true"))
-    known = engine.inspect(names(runner, instance).container(STAGE_CONTAINER))
+    known = pods.inspect(names(runner, instance).container(STAGE_CONTAINER))
     assert known is not None
     assert (
         known["Config"]["Labels"]

@@ -314,7 +314,9 @@ def test_a_secret_is_handed_to_the_launcher(server: Server) -> None:
     assert server.intake.secrets == {("acaleph", "docker-credentials"): {"password": b"\x00\xff", "empty": b""}}
 
 
-@pytest.mark.parametrize("data", [None, [], "x", {"a": 7}, {"a": None}, {"a": ["x"]}, {"a": "?"}, {"a": "ä"}, {"a": "a"}])
+@pytest.mark.parametrize(
+    "data", [None, [], "x", {"a": 7}, {"a": None}, {"a": ["x"]}, {"a": "?"}, {"a": "ä"}, {"a": "a"}]
+)
 def test_a_secret_that_is_not_base64_is_refused(idle_server: Server, data: Any) -> None:
     error_of(idle_server.ask("PUT", SECRETS, json={"data": data}), 400, "bad_field")
     assert idle_server.intake.secrets == {}
@@ -335,7 +337,9 @@ def test_a_store_that_is_down_is_unavailable(server: Server, method: str, path: 
     assert server.ask("GET", "/readyz").status_code == 200
 
 
-def test_an_error_of_ours_is_not_written_to_the_servers_log(idle_server: Server, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_error_of_ours_is_not_written_to_the_servers_log(
+    idle_server: Server, capfd: pytest.CaptureFixture[str]
+) -> None:
     error_of(idle_server.ask("GET", f"{BUILDS}/7"), 404, "not_found")
     error_of(idle_server.ask("GET", PIPELINES, headers={}), 401, "no_token")
     assert capfd.readouterr().err == ""
@@ -363,7 +367,12 @@ def test_a_stored_log_is_bytes_from_any_offset(server: Server) -> None:
     server.start_build(only=["Build"])
     wait_for(lambda: server.ask("GET", f"{BUILDS}/1").json()["finished_at"])
     for stage in ("build", "Build"):
-        for query, offset in (("", 0), ("?offset=0", 0), ("?offset=70001&attempt=1", 70001), ("?offset=999999", 999999)):
+        for query, offset in (
+            ("", 0),
+            ("?offset=0", 0),
+            ("?offset=70001&attempt=1", 70001),
+            ("?offset=999999", 999999),
+        ):
             answer = server.ask("GET", f"{BUILDS}/1/stages/{stage}/logs{query}")
             assert (answer.status_code, answer.content) == (200, log[offset:])
             assert answer.headers["Content-Type"] == "application/octet-stream"
