@@ -24,6 +24,8 @@ from cli.records import Build, name_of
 from local.engine import find_engine
 from local.home import ENGINE_HOME_VARIABLE, open_home
 from local.images import ensure_images
+from local.pod_names import LABEL_CONTAINER
+from shared import keys
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "python:3.13-slim"
@@ -71,9 +73,10 @@ def measure(folder: Path, engine_home: str, docker_host: str, stage_image: str) 
     with service(environment) as client:
         quiet = hand_over(make_repository(folder / "nothing", nothing), environment, client)
         ticking = hand_over(make_repository(folder / "clock", PIPELINE.format(stages=CLOCK)), environment, client)
-        builds = [run(client, quiet) for _ in range(BUILDS + 1)][1:]
+        with creations(docker_host) as created:
+            builds = [run(client, quiet) for _ in range(BUILDS + 1)][1:]
         print_pipeline(builds, bare_containers(docker_host, stage_image))
-        print_advance(builds)
+        print_advance(builds, created)
         print_stage(builds)
         print_log(client, ticking)
 
@@ -143,20 +146,39 @@ def print_pipeline(builds: list[Build], bare_s: float) -> None:
     )
 
 
-def print_advance(builds: list[Build]) -> None:
-    gaps = [
-        1000 * seconds(before["finished_at"], after["launched_at"])
-        for build in builds
-        for before, after in zip(build["stages"], build["stages"][1:], strict=False)
+@contextmanager
+def creations(docker_host: str) -> Iterator[dict[tuple[str, str], float]]:
+    """When the engine created the last container of each stage, by (build, stage), Unix time; filled at the end."""
+    created: dict[tuple[str, str], float] = {}
+    filters = ["--filter", "type=container", "--filter", "event=create", "--filter", f"label={LABEL_CONTAINER}"]
+    command = ["docker", "-H", docker_host, "events", *filters, "--format", "{{json .}}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        yield created
+        process.terminate()
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            labels = event["Actor"]["Attributes"]
+            place = labels[keys.LABEL_BUILD], labels[keys.LABEL_STAGE]
+            created[place] = max(created.get(place, 0.0), event["timeNano"] / 1e9)
+
+
+def print_advance(builds: list[Build], created: dict[tuple[str, str], float]) -> None:
+    pairs = [(build, *pair) for build in builds for pair in zip(build["stages"], build["stages"][1:], strict=False)]
+    made = [
+        1000 * (created[str(build["number"]), after["id"]] - datetime.fromisoformat(before["finished_at"]).timestamp())
+        for build, before, after in pairs
     ]
-    print(f"report → next stage's containers created: {spread(gaps)}")
+    accepted = [1000 * seconds(before["finished_at"], after["launched_at"]) for _, before, after in pairs]
+    print(f"report → next stage's containers created: {spread(made)}")
+    print(f"report → next stage's Job accepted (its volumes filled too): {spread(accepted)}")
 
 
 def print_stage(builds: list[Build]) -> None:
     stages = [stage for build in builds for stage in build["stages"]]
     print("where the time of a stage goes, median ms after it was decided:")
-    show_mark("containers created", [seconds(s["created_at"], s["launched_at"]) for s in stages])
-    began = [seconds(s["created_at"], s["started_at"]) - s["timings"]["running"] for s in stages]
+    show_mark("Job accepted", [seconds(s["created_at"], s["launched_at"]) for s in stages])
+    began = [seconds(s["created_at"], s["started_at"]) for s in stages]
     show_mark("stage's process began", began)
     for mark in stages[0]["timings"]:
         show_mark(f"stage: {mark}", [at + s["timings"][mark] for at, s in zip(began, stages, strict=True)])

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from coordinator.advance import MAX_ATTEMPTS, Launch, Observation, Step, advance, with_launched, with_refused
 from coordinator.fitting import MAX_BUILD_BYTES
@@ -37,7 +37,7 @@ ENDS = st.dictionaries(
         ]
     ),
 )
-FINAL = st.sampled_from([ReportStatus.SUCCESS, ReportStatus.FAIL, ReportStatus.INTERRUPTED])
+FINAL = st.sampled_from([*[ReportStatus.SUCCESS] * 3, *[ReportStatus.FAIL] * 2, ReportStatus.INTERRUPTED])
 
 
 class AnyBuild(RuleBasedStateMachine):
@@ -54,14 +54,13 @@ class AnyBuild(RuleBasedStateMachine):
     @initialize(specs=st.lists(SPECS, min_size=1, max_size=5))
     def begin(self, specs: list[StageSpec]) -> None:
         self.build = build(*specs)
-        self.before = self.build
+        self.step()
 
     @rule()
     def step(self) -> None:
         self._take(self._advanced(self.build))
 
-    @rule(action=st.sampled_from(["note", "hold", "refuse"]))
-    @precondition(lambda self: self.launches)
+    @rule(action=st.sampled_from(["note", "note", "note", "note", "hold", "refuse"]))
     def launch(self, action: str) -> None:
         """A worker carries out the last Launch, however late: it is taken, cannot be done now, or is refused."""
         last = self.launches[-1]
@@ -76,7 +75,6 @@ class AnyBuild(RuleBasedStateMachine):
         self.build = changed
 
     @rule(phase=st.sampled_from(list(JobPhase)), reason=REASONS, permanent=st.booleans(), ends=ENDS)
-    @precondition(lambda self: self.launches)
     def see_job(self, phase: JobPhase, reason: str, permanent: bool, ends: dict[str, ContainerEnd]) -> None:
         attempt = self._launched()
         ref = JobRef(self.build.pipeline.namespace, attempt.job)
@@ -89,7 +87,6 @@ class AnyBuild(RuleBasedStateMachine):
             self.listed_at = self.now
 
     @rule(work_began=st.booleans())
-    @precondition(lambda self: self.launches)
     def report_running(self, work_began: bool) -> None:
         """Reports are made once: running first, and nothing after the last word."""
         last = self.launches[-1]
@@ -106,9 +103,9 @@ class AnyBuild(RuleBasedStateMachine):
         result=RESULTS,
         reason=st.sampled_from(["", "it broke", "x" * 2000]),
         skew_s=st.sampled_from([-3600, 0, 3600]),
+        seen=st.booleans(),
     )
-    @precondition(lambda self: self.launches)
-    def report_end(self, status, fault, work_began, exit_code, result, reason, skew_s) -> None:
+    def report_end(self, status, fault, work_began, exit_code, result, reason, skew_s, seen) -> None:
         last = self.launches[-1]
         before = self.said.get((last.stage_id, last.attempt))
         if before is None or not before.status.final:
@@ -122,14 +119,16 @@ class AnyBuild(RuleBasedStateMachine):
                 work_began=work_began,
                 finished_at=timestamp(self.now + timedelta(seconds=skew_s)),
             )
+        if seen:
+            self.step()
 
     @rule(seconds=st.sampled_from([0, 1, 11, 31, 301]))
     def pass_time(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
 
-    @rule()
-    def cancel(self) -> None:
-        if not self.build.finished:
+    @rule(really=st.sampled_from([False, False, False, False, True]))
+    def cancel(self, really: bool) -> None:
+        if really and not self.build.finished:
             self.build = replace(self.build, cancel_requested="cancelled by ann")
 
     @invariant()
