@@ -33,6 +33,7 @@ class Spec:
     """What one service container is. `alias` is its name on the network; `mounts` maps folders here to folders in it.
 
     `port` is what it listens on; with `prefer` it is also published on 127.0.0.1, on that port or the next free one.
+    `generation` stands for what its data folder must fit, so that a container from another time is not reused.
     """
 
     service: str
@@ -43,6 +44,7 @@ class Spec:
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     mounts: Mapping[str, str] = field(default_factory=dict)
+    generation: str = ""
 
     def digest(self) -> str:
         """A hash that changes with anything about the container."""
@@ -96,6 +98,11 @@ class Running:
             return client.api.logs(self.name, tail=LOG_TAIL_LINES).decode(errors="replace").strip()
 
 
+def container_name(instance: str, service: str) -> str:
+    """What a service's container is called in the engine."""
+    return f"kontinuous-{instance}-{service}"
+
+
 @dataclass(frozen=True, slots=True)
 class Runner:
     """Starts the service containers of one instance; `ports` is the folder that remembers their ports."""
@@ -107,7 +114,7 @@ class Runner:
 
     def run(self, spec: Spec) -> Running:
         """Start a container as `spec` says, or reuse the one that runs and is just so; does not wait for it."""
-        name = f"kontinuous-{self.instance}-{spec.service}"
+        name = container_name(self.instance, spec.service)
         with engine_errors(f"start the container {name}"), self.engine.client() as client:
             if found := self._reuse(client, name, spec):
                 return found

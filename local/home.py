@@ -81,7 +81,12 @@ class Home:
 
 def path_hash(path: Path) -> str:
     """Eight hex characters that stand for an absolute path."""
-    return hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    return short_hash(str(path))
+
+
+def short_hash(text: str) -> str:
+    """Eight hex characters that stand for a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def open_home(environ: Mapping[str, str] = os.environ) -> Home:

@@ -23,7 +23,14 @@ from local.home import Home, write_private
 from local.image_pull import RegistryLogin
 from local.images import ensure_images
 from local.progress import Say
-from local.services import BUCKET, EXTERNAL_REGISTRY, Services, start_external_registry, start_services
+from local.services import (
+    BUCKET,
+    EXTERNAL_REGISTRY,
+    Services,
+    start_external_registry,
+    start_services,
+    stop_external_registry,
+)
 from shared.errors import InfrastructureError
 from shared.etcd_kv import EtcdKeyValue
 from shared.model import BUILT_IN_TYPES
@@ -54,7 +61,7 @@ def serve(home: Home, say: Say, port: int | None, lifeline: bool) -> None:
         images = ensure_images(engine, home.cache, say)
         services = start_services(engine, home, say)
         stack.callback(services.stop)
-        stack.callback(_stop_external_registry, engine, home)
+        stack.callback(stop_external_registry, engine, home)
         if not lifeline and home.data(EXTERNAL_REGISTRY).exists():
             start_external_registry(engine, home, say)
         settings = _settings(home, engine, services, images, port)
@@ -135,12 +142,6 @@ def _run(coordinator: Service, home: Home, services: Services, say: Say, stoppin
             say(f"some builds did not end within {DRAIN_S} s; they are left as they are")
         coordinator.stop()
         server.join(DRAIN_S)
-
-
-def _stop_external_registry(engine: Engine, home: Home) -> None:
-    """Stop the registry of the examples, where one of our commands started it."""
-    if home.data(EXTERNAL_REGISTRY).exists():
-        start_external_registry(engine, home, lambda _: None).stop()
 
 
 def _stop_on_signals(stopping: threading.Event) -> None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from local.containers import Runner, Running, Spec
+from local.containers import Runner, Running, Spec, container_name
 from local.engine import Engine
-from local.home import Credentials, Home, write_private
+from local.home import Credentials, Home, short_hash, write_private
 from local.images import ensure_images
 from local.networks import make_network, remove_network
 from local.progress import Say
@@ -137,6 +137,11 @@ def start_external_registry(engine: Engine, home: Home, say: Say) -> ExternalReg
     return ExternalRegistry(f"localhost:{running.port}", user, password, running)
 
 
+def stop_external_registry(engine: Engine, home: Home) -> None:
+    """Stop the registry that stands for an external one, whoever started it; one that is not there is fine."""
+    Running(engine, container_name(home.instance, EXTERNAL_REGISTRY), port=0, to_stop=True).stop()
+
+
 def _runner(engine: Engine, home: Home) -> Runner:
     network = f"kontinuous-{home.instance}"
     make_network(engine, network, home.instance)
@@ -150,7 +155,16 @@ def _specs(home: Home, images: Mapping[str, str]) -> list[Spec]:
     s3_keys = {"RCLONE_AUTH_KEY": f'"{credentials.s3_access_key},{credentials.s3_secret_key}"'}
     git_config = _htpasswd(home, GIT, credentials.git_user, credentials.git_password)
     return [
-        Spec(ETCD, ETCD, images["etcd"], ETCD_PORT, ETCD_PORT, ETCD_COMMAND, {}, {_folder(home.data(ETCD)): "/data"}),
+        Spec(
+            ETCD,
+            ETCD,
+            images["etcd"],
+            ETCD_PORT,
+            ETCD_PORT,
+            ETCD_COMMAND,
+            mounts={_folder(home.data(ETCD)): "/data"},
+            generation=short_hash(credentials.etcd_root_password),
+        ),
         Spec(S3, S3, images["s3"], S3_PORT, S3_PORT, environment=s3_keys, mounts={_folder(home.data(S3)): "/data"}),
         _registry_spec(home, images, REGISTRY, REGISTRY_PORT, credentials.registry_user, credentials.registry_password),
         Spec(GIT, GIT, images["git"], GIT_PORT, mounts={str(home.git): "/git:ro", git_config: "/config:ro"}),

@@ -234,13 +234,13 @@ def test_a_silent_container_gives_signs_of_life(desk: Desk) -> None:
 
 def test_a_reader_who_leaves_frees_the_container_and_its_thread(desk: Desk) -> None:
     ref = desk.begin()
-    before = threading.active_count()
+    before = set(threading.enumerate())
     pieces = desk.follow()
     desk.launcher.write(ref, b"x")
     assert some(pieces, 1) == b"x"
-    assert threading.active_count() == before + 1
+    (reading,) = (each for each in threading.enumerate() if each not in before)
     pieces.close()  # type: ignore[attr-defined]
-    wait_for(lambda: threading.active_count() == before)
+    wait_for(lambda: not reading.is_alive())
 
 
 def test_the_services_end_ends_a_reader_of_a_silent_container(desk: Desk) -> None:
