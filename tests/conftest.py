@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from local.home import ENGINE_HOME_VARIABLE, Home, open_home
 from local.images import ensure_images
 from local.services import Services, start_services
 from shared.state_folder import HOME_VARIABLE
+from tests.e2e.journey import Kontinuous, kontinuous_of, serving
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +48,20 @@ def services(engine: Engine, home: Home) -> Iterator[Services]:
 def engine_url(engine: Engine, images: Mapping[str, str]) -> str:
     """The address of an engine that has all images of ours, and the base image."""
     return engine.url
+
+
+@pytest.fixture(scope="session")
+def served(home: Home, images: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kontinuous]:
+    """The command with a state folder whose service stays up."""
+    kontinuous = kontinuous_of(tmp_path_factory.mktemp("served"), home)
+    with serving(kontinuous):
+        yield kontinuous
+    kontinuous.close()
+
+
+@pytest.fixture
+def alone(home: Home, images: Mapping[str, str], tmp_path: Path) -> Iterator[Kontinuous]:
+    """The command with a state folder of the test's own, where no service runs."""
+    kontinuous = kontinuous_of(tmp_path, home)
+    yield kontinuous
+    kontinuous.close()
