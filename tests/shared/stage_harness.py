@@ -124,6 +124,10 @@ class StageHarness:
         """Let a stage go on that waits for it."""
         (self.folder / "go").touch()
 
+    def wait_until_working(self) -> None:
+        """Wait until a stage that waits for `go` does so: then it has also read the answer to its first report."""
+        wait_for(lambda: (self.folder / "working").exists(), LIMIT_S)
+
     def wait_until_running(self) -> None:
         """Wait for the first report."""
         wait_for(lambda: self.key_value.get(self.context.report_key), LIMIT_S)

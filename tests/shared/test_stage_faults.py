@@ -25,7 +25,7 @@ def end(process: "subprocess.Popen[bytes]") -> bytes:
 
 def test_s3_dead_in_mid_stage_costs_no_byte_of_the_log(stage: StageHarness) -> None:
     process = stage.start("waits_for_a_file")
-    stage.wait_until_running()
+    stage.wait_until_working()
     stage.s3.shut()
     stage.go()
     # It has ended its work when it tries in vain to archive the log.
@@ -40,7 +40,7 @@ def test_s3_dead_in_mid_stage_costs_no_byte_of_the_log(stage: StageHarness) -> N
 
 def test_etcd_dead_in_mid_stage_delays_only_the_report(stage: StageHarness) -> None:
     process = stage.start("waits_for_a_file")
-    stage.wait_until_running()
+    stage.wait_until_working()
     stage.etcd.shut()
     stage.go()
     wait_for(lambda: stage.objects.list(stage.context.log_prefix))
@@ -66,7 +66,7 @@ def test_a_stage_that_finds_etcd_down_waits_for_it_and_says_so_once(stage: Stage
 
 def test_a_frozen_etcd_is_waited_for(stage: StageHarness) -> None:
     process = stage.start("waits_for_a_file")
-    stage.wait_until_running()
+    stage.wait_until_working()
     stage.etcd.freeze()
     stage.go()
     wait_for(lambda: stage.objects.list(stage.context.log_prefix))
@@ -148,7 +148,7 @@ def test_sigterm_reaches_work_that_swallows_it(stage: StageHarness) -> None:
 @pytest.mark.parametrize("how", ["shut", "freeze"])
 def test_sigterm_ends_a_stage_in_time_although_its_stores_are_down(stage: StageHarness, how: str) -> None:
     process = stage.start("waits_for_a_file")
-    stage.wait_until_running()
+    stage.wait_until_working()
     for gate in (stage.etcd, stage.s3):
         getattr(gate, how)()
     process.send_signal(signal.SIGTERM)
@@ -160,7 +160,7 @@ def test_sigterm_ends_a_stage_in_time_although_its_stores_are_down(stage: StageH
 
 def test_sigterm_with_only_s3_down_is_reported_in_time(stage: StageHarness) -> None:
     process = stage.start("waits_for_a_file")
-    stage.wait_until_running()
+    stage.wait_until_working()
     stage.s3.freeze()
     process.send_signal(signal.SIGTERM)
     began = time.monotonic()
@@ -172,7 +172,7 @@ def test_sigterm_with_only_s3_down_is_reported_in_time(stage: StageHarness) -> N
 
 def test_sigterm_after_the_work_leaves_its_outcome_and_hurries(stage: StageHarness) -> None:
     process = stage.start("waits_for_a_file")
-    stage.wait_until_running()
+    stage.wait_until_working()
     stage.s3.shut()
     stage.go()
     with pytest.raises(subprocess.TimeoutExpired):
