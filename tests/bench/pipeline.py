@@ -178,7 +178,8 @@ def print_stage(builds: list[Build]) -> None:
     stages = [stage for build in builds for stage in build["stages"]]
     print("where the time of a stage goes, median ms after it was decided:")
     show_mark("Job accepted", [seconds(s["created_at"], s["launched_at"]) for s in stages])
-    began = [seconds(s["created_at"], s["started_at"]) for s in stages]
+    # A stage's marks count from its process' start; the last one is made just before its end is reported.
+    began = [seconds(s["created_at"], s["finished_at"]) - max(s["timings"].values()) for s in stages]
     show_mark("stage's process began", began)
     for mark in stages[0]["timings"]:
         show_mark(f"stage: {mark}", [at + s["timings"][mark] for at, s in zip(began, stages, strict=True)])
