@@ -165,12 +165,13 @@ class _Reader:
         return Login(str(self._secrets.get(f"{prefix}User", "")), str(self._secrets.get(f"{prefix}Password", "")))
 
     def _auth_secret(self) -> bytes:
+        text = self._secret("AuthSecret")
         try:
-            secret = decode_secret(self._secret("AuthSecret"))
+            secret = decode_secret(text)
         except ValueError as error:
             self._problems.append(f"AuthSecret is not base64: {error}")
             return b""
-        if len(secret) < MIN_AUTH_SECRET_BYTES:
+        if text and len(secret) < MIN_AUTH_SECRET_BYTES:
             self._problems.append(
                 f"AuthSecret has {len(secret)} bytes, and HS256 wants {MIN_AUTH_SECRET_BYTES} or more: "
                 "make one with `openssl rand -base64 48`"
