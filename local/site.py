@@ -57,7 +57,7 @@ def _build_wheels(requirements: str, folder: Path) -> Path:
     for name in SOURCE_ONLY:
         pinned = re.search(rf"^{name}==(\S+)$", requirements, re.MULTILINE)
         if pinned and not list(folder.glob(f"{name}-{pinned[1]}-*.whl")):
-            _pip("wheel", "--no-deps", "--wheel-dir", str(folder), pinned[0])
+            _pip("wheel", "--use-pep517", "--no-deps", "--wheel-dir", str(folder), pinned[0])
     return folder
 
 
