@@ -39,12 +39,12 @@ def test_a_stage_type_that_does_not_exist_is_refused_with_the_nearest_one(alone:
 
 
 def test_a_secret_that_nobody_gave_fails_the_stage_by_its_name(served: Kontinuous, tmp_path: Path) -> None:
-    stage = python("Use", "import os; print(os.environ['TOKEN'])", params={"TOKEN": "token"}, secrets=["api-login"])
+    stage = python("Use", "import os; print(os.environ['TOKEN'])", params={"TOKEN": "token"}, secrets=["nobody-gave"])
     folder = repository(tmp_path / "secret", stage)
     done = served.run(folder, limit_s=60)
     assert done.exit_code == 1, done.screen
-    assert "stage 'Use' wants the secret 'api-login', which no --secrets file holds" in done.screen
+    assert "stage 'Use' wants the secret 'nobody-gave', which no --secrets file holds" in done.screen
     assert done.stage("Use")["fault"] == "input"
-    assert "api-login" in done.stage("Use")["reason"]
-    secrets = secrets_file(tmp_path / "secrets.yml", api_login={"token": "opensesame"})
+    assert "nobody-gave" in done.stage("Use")["reason"]
+    secrets = secrets_file(tmp_path / "secrets.yml", nobody_gave={"token": "opensesame"})
     assert served.run(folder, "--secrets", secrets).exit_code == 0
