@@ -4,6 +4,7 @@ On a cluster there is no such route: Secrets are Kubernetes' own there.
 """
 
 import base64
+import re
 from typing import Any
 
 import bottle
@@ -11,6 +12,9 @@ import bottle
 from coordinator.api.errors import HttpError, JsonBottle
 from coordinator.api.requests import read_object
 from shared.ports import SecretIntake
+
+_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+"""A key of a Secret, as Kubernetes has it; it becomes a file's name."""
 
 
 def add_routes(app: JsonBottle, intake: SecretIntake) -> None:
@@ -23,8 +27,8 @@ def add_routes(app: JsonBottle, intake: SecretIntake) -> None:
 
 
 def _decoded(data: Any) -> dict[str, bytes]:
-    if not isinstance(data, dict):
-        raise HttpError(400, "bad_field", "'data' is not an object of key → base64")
+    if not isinstance(data, dict) or not all(_KEY.fullmatch(key) and key not in (".", "..") for key in data):
+        raise HttpError(400, "bad_field", "'data' is not an object of key → base64, its keys letters, digits, - _ .")
     try:
         return {key: base64.b64decode(value, validate=True) for key, value in data.items()}
     except (TypeError, ValueError) as error:
