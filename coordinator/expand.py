@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from coordinator.fitting import MAX_NEW_BUILD_BYTES
+from shared import keys
 from shared.codec import encode
 from shared.errors import InputError
 from shared.keys import stage_ids
@@ -96,10 +97,10 @@ def _check_secrets(pipeline: Pipeline) -> None:
     """A stage that named the Secret of a build, its own or another's, could read the system's credentials."""
     for spec in pipeline.stages:
         for name in spec.secrets:
-            if _OWN_SECRET.fullmatch(name):
+            if name == keys.OWN_SECRET or _OWN_SECRET.fullmatch(name):
                 raise InputError(
-                    f"stage {spec.name!r} may not use the secret {name!r}: names that end in a number and 8 hex digits "
-                    "are those of kontinuous' own Secrets; give yours another name"
+                    f"stage {spec.name!r} may not use the secret {name!r}: {keys.OWN_SECRET!r} and names that end in a "
+                    "number and 8 hex digits are kontinuous' own Secrets; give yours another name"
                 )
 
 

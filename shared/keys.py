@@ -50,6 +50,9 @@ CONTEXT_VARIABLE = "KONTINUOUS_CONTEXT"
 
 MAX_NAME = 63
 
+OWN_SECRET = "kontinuous-secrets"
+"""The Secret with the coordinator's own credentials, as README names it; no stage may mount it."""
+
 
 def slug(text: str, limit: int = 40) -> str:
     """Turn text into a DNS label: lower case letters, digits and inner dashes, at most `limit` long, never empty."""
