@@ -17,6 +17,8 @@ from shared.errors import Conflict, InfrastructureError, NotFound
 from shared.ports import KeyValue, Launcher, ObjectStore, SecretIntake, SourceHost
 
 POLL_S = 0.2
+LINGER_S = 2.0
+"""How long the Jobs of ended builds may take to be gone by themselves while the service stops."""
 
 log = logging.getLogger(__name__)
 
@@ -70,20 +72,24 @@ class Service:
 
         False when that is not so in time. Must be called before `stop`, while `run` still works on them.
         """
-        deadline = time.monotonic() + limit_s
-        while self._is_busy(actor):
-            if time.monotonic() > deadline:
+        begun = time.monotonic()
+        while self._is_busy(actor, hurry=time.monotonic() > begun + LINGER_S):
+            if time.monotonic() > begun + limit_s:
                 return False
             time.sleep(POLL_S)
         return True
 
-    def _is_busy(self, actor: str) -> bool:
+    def _is_busy(self, actor: str, hurry: bool) -> bool:
+        """Whether builds run or Jobs are there; with `hurry`, also Jobs whose build has ended are told to stop."""
         try:
             running = [build for _, build in self._store.all_builds() if not build.finished]
             for build in running:
                 with suppress(Conflict, NotFound):
                     self._builds.cancel(build.repository, build.number, actor)
-            return bool(running) or (self._settings.remove_jobs and bool(self._launcher.jobs()))
+            left = self._launcher.jobs() if self._settings.remove_jobs else ()
+            for job in left if hurry and not running else ():
+                self._launcher.cancel(job.ref)
+            return bool(running or left)
         except InfrastructureError as error:
             log.warning("the builds that run cannot be ended yet: %s", error)
             return True

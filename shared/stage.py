@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -20,6 +20,7 @@ from shared.errors import (
     EXIT_INFRASTRUCTURE,
     EXIT_SUCCESS,
     InfrastructureError,
+    InputError,
     Interrupted,
     KontinuousError,
     StoreError,
@@ -45,13 +46,22 @@ _LOG_BY_S = 11.0
 _REPORT_BY_S = 15.0
 
 
-def run_stage(execute: Execute, *, clone: bool, folders: Folders | None = None) -> NoReturn:
+def run_stage(
+    execute: Execute,
+    *,
+    clone: bool,
+    folders: Folders | None = None,
+    around: AbstractContextManager[object] | None = None,
+) -> NoReturn:
     """Be a stage, and exit: 0 success, 1 the user's work failed, 2 wrong input, 3 infrastructure, 130 interrupted.
 
-    `clone` says whether the commit is wanted in the workspace. Only the main thread may call this.
+    `clone` says whether the commit is wanted in the workspace. `around` is entered before all else and left however
+    the stage ends: this function never returns, so a `with` around its call would not be. Only the main thread may
+    call this.
     """
     try:
-        code = _be_stage(execute, clone, folders or Folders())
+        with around or nullcontext():
+            code = _be_stage(execute, clone, folders or Folders())
     except KontinuousError as error:
         print(f"kontinuous: {error}", file=sys.stderr)
         code = error.exit_code
@@ -116,7 +126,7 @@ class _Stage:
         for text in self._given.warnings:
             self._run.warn(text)
         if self._given.problems:
-            raise InfrastructureError("; ".join(self._given.problems))
+            raise InputError("; ".join(self._given.problems))
         outcome = self._executed(execute)
         kept = self._keep_artifacts(outcome)
         return replace(outcome, result={**outcome.result, "artifacts": kept}) if kept else outcome

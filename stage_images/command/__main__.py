@@ -12,8 +12,8 @@ from stage_images.command.stage import execute
 
 def main() -> NoReturn:
     """Run the stage; however it ends, a user's container that still waits is told."""
-    with HandOff(Path(keys.HANDOFF)) as handoff:
-        run_stage(partial(execute, handoff=handoff), clone=True)
+    handoff = HandOff(Path(keys.HANDOFF))
+    run_stage(partial(execute, handoff=handoff), clone=True, around=handoff)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from local.engine import Engine
-from tests.e2e.journey import Kontinuous, command, containers_of, docker_build, python, repository
+from tests.e2e.journey import (
+    Kontinuous,
+    command,
+    containers_of,
+    docker_build,
+    left_behind,
+    python,
+    repository,
+    secrets_file,
+)
 from tests.waiting import wait_for
 
 
@@ -155,3 +164,15 @@ def _peak_kib(status: Path) -> int | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return int(lines["VmHWM"].split()[0]) if "VmHWM" in lines else None  # a zombie has none
+
+
+def test_a_stage_that_fails_before_its_command_starts_leaves_no_container_waiting(
+    alone: Kontinuous, engine: Engine, tmp_path: Path
+) -> None:
+    """No variable may hold a NUL, which only the stage itself can find out."""
+    folder = repository(tmp_path / "early", python("Early", "print('never')", params={"NUL": "nul"}, secrets=["odd"]))
+    secrets = secrets_file(tmp_path / "secrets.yml", odd={"nul": "with\0zero"})
+    done = alone.run(folder, "--secrets", secrets)
+    assert (done.exit_code, done.stage("Early")["fault"]) == (1, "input")
+    assert "did not end" not in done.screen
+    assert left_behind(engine, alone.instance) == []
