@@ -45,8 +45,8 @@ HOST = "127.0.0.1"
 def serve(home: Home, say: Say, port: int | None, lifeline: bool) -> None:
     """Run the service until it is told to stop: by a signal, or with `lifeline` by the end of stdin.
 
-    Prints one JSON line on stdout once it is ready. Builds that are running at the end are cancelled. Raises
-    InfrastructureError when anything does not come up, after stopping what was started.
+    With `lifeline`, one JSON line on stdout says when it is ready, and the token. Builds that are running at the end
+    are cancelled. Raises InfrastructureError when anything does not come up, after stopping what was started.
     """
     stopping = threading.Event()
     _stop_on_signals(stopping)
@@ -73,7 +73,7 @@ def serve(home: Home, say: Say, port: int | None, lifeline: bool) -> None:
         )
         stack.callback(launcher.close)
         coordinator = _coordinator(settings, launcher, FolderSource(home.git, services.inside_git_url))
-        _run(coordinator, home, services, say, stopping)
+        _run(coordinator, home, services, say, stopping, lifeline)
 
 
 def _coordinator(settings: Settings, launcher: DockerLauncher, source: FolderSource) -> Service:
@@ -114,7 +114,9 @@ def _settings(home: Home, engine: Engine, services: Services, images: Mapping[st
     )
 
 
-def _run(coordinator: Service, home: Home, services: Services, say: Say, stopping: threading.Event) -> None:
+def _run(
+    coordinator: Service, home: Home, services: Services, say: Say, stopping: threading.Event, lifeline: bool
+) -> None:
     """Serve until `stopping` is set, and leave the service's address and token for other processes meanwhile."""
     url = f"http://{HOST}:{coordinator.port}"
     record = {
@@ -129,7 +131,8 @@ def _run(coordinator: Service, home: Home, services: Services, say: Say, stoppin
     write_private(home.service_file, json.dumps(record))
     try:
         say(f"kontinuous is ready at {url}")
-        print(json.dumps(record), flush=True)
+        if lifeline:
+            print(json.dumps(record), flush=True)
         while not stopping.wait(1.0):
             if not server.is_alive():
                 raise InfrastructureError("the coordinator stopped by itself; its last words are above")
@@ -139,7 +142,7 @@ def _run(coordinator: Service, home: Home, services: Services, say: Say, stoppin
     finally:
         home.service_file.unlink(missing_ok=True)
         if not coordinator.drain("the end of the service", DRAIN_S):
-            say(f"some builds did not end within {DRAIN_S} s; they are left as they are")
+            say(f"some containers of stages did not end within {DRAIN_S} s; they are left as they are")
         coordinator.stop()
         server.join(DRAIN_S)
 
