@@ -2,18 +2,23 @@
 
 import logging
 import time
+from collections import OrderedDict
 
-from coordinator.advance import Action, Cancel, Discard, Forget, Launch, with_launched, with_refused
+from coordinator.advance import Action, Cancel, Discard, Forget, Launch, Release, with_launched, with_refused
+from coordinator.build_secret import credential_files, secret_manifest
 from coordinator.job_cache import JobCache
-from coordinator.manifests import job_manifest, secret_manifest
+from coordinator.manifests import job_manifest
 from coordinator.settings import Settings
 from coordinator.store import BuildStore
+from shared import keys
 from shared.clock import timestamp, utc_now
 from shared.errors import InfrastructureError, InputError
-from shared.model import Attempt, Build
-from shared.ports import JobPhase, Launcher, Manifest
+from shared.model import Attempt, Build, Stage
+from shared.ports import JobPhase, Launcher
 
 RETRY_S = 2.0
+REMEMBERED = 10_000
+"""Of so many builds it is remembered that their Secret was removed; to do so again is only a wasted call."""
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +31,7 @@ class Actor:
         self._store = store
         self._launcher = launcher
         self._jobs = jobs
+        self._released: OrderedDict[str, None] = OrderedDict()
         self._held: dict[str, float] = {}  # Job → when it may be launched again, by the monotonic clock
 
     def act(self, build: Build, action: Action) -> float | None:
@@ -42,6 +48,8 @@ class Actor:
                 self._discard(action)
             case Forget():
                 self._jobs.forget(action.job)
+            case Release():
+                self._release(build)
             case _:
                 raise ValueError(f"{action} is not an action")
         return None
@@ -57,6 +65,15 @@ class Actor:
                 case _:
                     self._launcher.cancel(job.ref)
 
+    def _release(self, build: Build) -> None:
+        """Remove the build's Secret, once: where Jobs are kept for a while, their build is looked at often."""
+        secret = keys.build_secret_name(build.repository, build.number)
+        if secret not in self._released:
+            self._launcher.release(build.pipeline.namespace, secret)
+            self._released[secret] = None
+        while len(self._released) > REMEMBERED:
+            self._released.popitem(last=False)
+
     def _launch(self, build: Build, action: Launch) -> float | None:
         stage, attempt = next(
             (stage, attempt)
@@ -68,7 +85,7 @@ class Actor:
         if wait_s > 0:  # noting the last failure changed the build, which alone is no reason to try again
             return wait_s
         try:
-            self._submit(job_manifest(build, stage, attempt, self._settings), build)
+            self._submit(build, stage, attempt)
         except InputError as error:
             self._refuse(build, action, attempt, error)
             return None
@@ -79,8 +96,10 @@ class Actor:
         self._note(build, action, launched_at=timestamp())
         return None
 
-    def _submit(self, manifest: Manifest, build: Build) -> None:
-        self._launcher.launch(manifest, [secret_manifest(build, self._settings)])
+    def _submit(self, build: Build, stage: Stage, attempt: Attempt) -> None:
+        credentials = credential_files(self._settings)
+        secret = secret_manifest(build, self._settings, credentials)
+        self._launcher.launch(job_manifest(build, stage, attempt, self._settings, credentials), [secret])
 
     def _refuse(self, build: Build, action: Launch, attempt: Attempt, error: InputError) -> None:
         log.warning("%s cannot be launched: %s", attempt.job, error)

@@ -20,6 +20,8 @@ from shared.status import Fault, Status, may_become
 MAX_ATTEMPTS = 3
 """One run, and at most two more for what the infrastructure did before the user's work began."""
 
+_OVER = (JobPhase.FINISHED, JobPhase.GONE)
+
 LINGER_S = 30
 """How long the containers of an attempt that has reported its end may take to be gone."""
 
@@ -67,7 +69,12 @@ class Forget:
     job: JobRef
 
 
-Action = Launch | Cancel | Discard | Forget
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The build has ended, and no Job of it runs: what they were launched with may be removed."""
+
+
+Action = Launch | Cancel | Discard | Forget | Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,7 @@ def advance(build: Build, seen: Observation, limits: Limits) -> Step:
     if not build.finished:
         build, look_again = _take_in(build, seen, limits)
         build = fit(_finish(_start(_skip(_stop(build, seen)), seen), seen))
-    actions = (*_launches(build, seen), *_clearing(build, seen))
+    actions = (*_launches(build, seen), *_clearing(build, seen), *_releasing(build, seen))
     return Step(build, actions, look_again or any(isinstance(action, Cancel) for action in actions))
 
 
@@ -239,11 +246,16 @@ def _clearing(build: Build, seen: Observation) -> Iterator[Cancel | Discard | Fo
     for name, job in seen.jobs.items():
         stage, attempt = attempts.get(name, (None, None))
         over = attempt is None or attempt.status.finished
-        if job.phase in (JobPhase.FINISHED, JobPhase.GONE):
+        if job.phase in _OVER:
             if over:
                 yield Discard(job.ref) if job.phase is JobPhase.FINISHED else Forget(job.ref)
         elif build.cancel_requested or (over and not _is_leaving(stage, attempt, seen)):
             yield Cancel(job.ref)
+
+
+def _releasing(build: Build, seen: Observation) -> Iterator[Release]:
+    if build.finished and all(job.phase in _OVER for job in seen.jobs.values()):
+        yield Release()
 
 
 def _is_leaving(stage: Stage | None, attempt: Attempt | None, seen: Observation) -> bool:

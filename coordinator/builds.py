@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from coordinator.expand import Request, expand, needs_image
+from coordinator.allowed_namespaces import check_namespace
+from coordinator.expand import Request, expand, needs_image, with_defaults
 from coordinator.manifests import check_contexts
 from coordinator.settings import Settings
 from coordinator.store import BuildStore
@@ -44,7 +45,8 @@ class Builds:
         self._store.pipeline(repository)
         commit = self._source.commit(repository, ref)
         text = self._source.read_file(repository, PIPELINE_FILE, commit.sha)
-        pipeline = parse(text, known_types(self._settings)).pipeline
+        pipeline = with_defaults(parse(text, known_types(self._settings)).pipeline, self._settings)
+        check_namespace(repository, pipeline.namespace, self._settings.pipeline_namespaces)
         asks_image = bool(only) and any(needs_image(spec) for spec in pipeline.stages)
         request = Request(
             repository=repository,

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from coordinator.fitting import MAX_NEW_BUILD_BYTES
+from coordinator.settings import Settings
 from shared import keys
 from shared.codec import encode
 from shared.errors import InputError
@@ -74,6 +75,19 @@ def expand(pipeline: Pipeline, request: Request, number: int, images: Mapping[st
             f"the pipeline makes a build of {size} bytes, and {MAX_NEW_BUILD_BYTES} is the most that is stored"
         )
     return build
+
+
+def with_defaults(pipeline: Pipeline, settings: Settings) -> Pipeline:
+    """The pipeline with the operator's `resources` and `artifacts` in the stages that name none of their own."""
+    stages = (
+        replace(
+            spec,
+            resources=spec.resources or settings.default_resources,
+            artifacts=spec.artifacts or settings.default_artifacts,
+        )
+        for spec in pipeline.stages
+    )
+    return replace(pipeline, stages=tuple(stages))
 
 
 def needs_image(spec: StageSpec) -> bool:

@@ -1,11 +1,11 @@
-"""Manifests: an attempt of a stage as a Kubernetes Job, and a build's credentials as a Secret. Pure.
+"""Manifests: an attempt of a stage as a Kubernetes Job. Pure.
 
 A stage's pod is our container `stage`. For the type `command` a second container `user` runs the user's own
 image, unmodified, with nothing of ours mounted but the workspace and the hand-over folder.
 """
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +44,16 @@ class _Part:
     read_only: bool = False
 
 
-def job_manifest(build: Build, stage: Stage, attempt: Attempt, settings: Settings) -> dict[str, Any]:
-    """The whole Job of one attempt. Raises InputError where the context does not fit one variable."""
-    parts = tuple(_parts(build, stage, settings))
-    meta = {"labels": _labels(build, stage, attempt), "annotations": {keys.ANNOTATION_BUILD_KEY: _build_key(build)}}
+def job_manifest(
+    build: Build, stage: Stage, attempt: Attempt, settings: Settings, credentials: Iterable[str]
+) -> dict[str, Any]:
+    """The whole Job of one attempt; `credentials` names the files that the build's Secret has for it.
+
+    Raises InputError where the context does not fit one variable.
+    """
+    parts = tuple(_parts(build, stage, settings, credentials))
+    build_key = keys.build_key(build.repository, build.number)
+    meta = {"labels": _labels(build, stage, attempt), "annotations": {keys.ANNOTATION_BUILD_KEY: build_key}}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -65,31 +71,6 @@ def check_contexts(build: Build, settings: Settings) -> None:
     """Raise InputError for a stage whose context will not fit, before anything of the build is started."""
     for stage in build.stages:
         _context_text(stage, stage_context(build, stage, Attempt(1, ""), settings), reserve=4096)
-
-
-def secret_manifest(build: Build, settings: Settings) -> dict[str, Any]:
-    """The Secret with our own credentials that the stages of a build need; no user's container mounts it."""
-    values = {
-        keys.ETCD_USER: settings.stage_etcd_login.user,
-        keys.ETCD_PASSWORD: settings.stage_etcd_login.password,
-        keys.S3_ACCESS_KEY: settings.s3_access_key,
-        keys.S3_SECRET_KEY: settings.s3_secret_key,
-        keys.REGISTRY_USER: settings.registry_login.user,
-        keys.REGISTRY_PASSWORD: settings.registry_login.password,
-        keys.GIT_USER: settings.git_login.user,
-        keys.GIT_PASSWORD: settings.git_login.password,
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "name": keys.build_secret_name(build.repository, build.number),
-            "namespace": build.pipeline.namespace,
-            "labels": {keys.LABEL_MANAGED: keys.MANAGED_BY, keys.LABEL_BUILD: str(build.number)},
-            "annotations": {keys.ANNOTATION_BUILD_KEY: _build_key(build)},
-        },
-        "stringData": {name: value for name, value in values.items() if value},
-    }
 
 
 def stage_context(build: Build, stage: Stage, attempt: Attempt, settings: Settings) -> StageContext:
@@ -119,6 +100,7 @@ def stage_context(build: Build, stage: Stage, attempt: Attempt, settings: Settin
         kv_address=settings.stage_kv_address or settings.kv_address,
         s3_url=settings.stage_s3_url or settings.s3_url,
         s3_bucket=settings.s3_bucket,
+        s3_region=settings.s3_region,
         report_key=keys.report_key(*place),
         log_prefix=keys.log_prefix(*place),
         artifacts_prefix=keys.artifacts_prefix(*place),
@@ -144,12 +126,8 @@ def timeout_s(stage: Stage, settings: Settings) -> int:
     return stage.spec.timeout_s or settings.default_timeout_s
 
 
-def _build_key(build: Build) -> str:
-    return keys.build_key(build.repository, build.number)
-
-
 def _docker_host(stage: Stage, settings: Settings) -> str:
-    if stage.spec.type not in (DOCKER_BUILD, DOCKER_PUBLISH):
+    if not _uses_builder(stage):
         return ""
     return f"unix://{ENGINE_SOCKET}" if settings.docker_host.startswith("unix://") else settings.docker_host
 
@@ -179,16 +157,32 @@ def _pod_spec(
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_S,
         **({"securityContext": {"supplementalGroups": groups}} if any(g is not None for g in groups) else {}),
+        **_pull_secret(build, settings),
         "containers": containers,
         "volumes": [part.volume for part in parts],
     }
 
 
+def _pull_secret(build: Build, settings: Settings) -> dict[str, Any]:
+    """The node's login at the internal registry, where it wants one."""
+    if not settings.registry_login.user:
+        return {}
+    return {"imagePullSecrets": [{"name": keys.build_secret_name(build.repository, build.number)}]}
+
+
+def _uses_builder(stage: Stage) -> bool:
+    return stage.spec.type in (DOCKER_BUILD, DOCKER_PUBLISH)
+
+
 def _mounts_socket(stage: Stage, settings: Settings) -> bool:
-    return stage.spec.type in (DOCKER_BUILD, DOCKER_PUBLISH) and settings.docker_host.startswith("unix://")
+    return _uses_builder(stage) and settings.docker_host.startswith("unix://")
 
 
-def _parts(build: Build, stage: Stage, settings: Settings) -> Iterator[_Part]:
+def _items(names: Iterable[str]) -> list[dict[str, str]]:
+    return [{"key": name, "path": name} for name in names]
+
+
+def _parts(build: Build, stage: Stage, settings: Settings, credentials: Iterable[str]) -> Iterator[_Part]:
     yield _Part({"name": "tmp", "emptyDir": {}}, stage="/tmp")  # noqa: S108 - the stage's own, its root is read-only
     if stage.spec.type != DOCKER_PUBLISH:
         user = keys.WORKSPACE if stage.spec.type == COMMAND else None
@@ -197,7 +191,11 @@ def _parts(build: Build, stage: Stage, settings: Settings) -> Iterator[_Part]:
         handoff = {"medium": "Memory", "sizeLimit": HANDOFF_SIZE}
         yield _Part({"name": "handoff", "emptyDir": handoff}, stage=keys.HANDOFF, user=keys.HANDOFF)
     secret = keys.build_secret_name(build.repository, build.number)
-    yield _Part({"name": "credentials", "secret": {"secretName": secret}}, stage=keys.CREDENTIALS, read_only=True)
+    files = {"secretName": secret, "items": _items(credentials)}
+    yield _Part({"name": "credentials", "secret": files}, stage=keys.CREDENTIALS, read_only=True)
+    if settings.builder_tls and _uses_builder(stage):
+        certificates = {"secretName": secret, "items": _items(settings.builder_tls)}
+        yield _Part({"name": "builder-tls", "secret": certificates}, stage=keys.BUILDER_TLS, read_only=True)
     for index, name in enumerate(stage.spec.secrets):
         volume = {"name": f"secret-{index}", "secret": {"secretName": name}}
         yield _Part(volume, stage=f"{keys.SECRETS}/{name}", read_only=True)

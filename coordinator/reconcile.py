@@ -13,6 +13,7 @@ from coordinator.acting import RETRY_S, Actor
 from coordinator.advance import Observation, Step, advance
 from coordinator.changes import BuildChanges
 from coordinator.job_cache import JobCache
+from coordinator.metrics import Metrics
 from coordinator.retention import Retention
 from coordinator.settings import Settings
 from coordinator.store import BuildStore
@@ -40,6 +41,7 @@ class Reconciler:
         launcher: Launcher,
         changes: BuildChanges,
         retention: Retention,
+        metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._kv = kv
@@ -47,6 +49,7 @@ class Reconciler:
         self._launcher = launcher
         self._changes = changes
         self._retention = retention
+        self._metrics = metrics
         self._limits = Limits(waiting_s=settings.waiting_limit_s)
         self._jobs = JobCache()
         self._actor = Actor(settings, self._store, launcher, self._jobs)
@@ -151,6 +154,7 @@ class Reconciler:
 
     def _end(self, build: Build) -> None:
         log.info("%s build %d: %s %s", build.repository, build.number, build.status, build.reason)
+        self._metrics.build_ended(build)
         self._retention.apply(build.repository)
 
     def _act(self, key: str, step: Step) -> None:

@@ -9,6 +9,7 @@ from coordinator.api.server import HttpServer, make_app
 from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
 from coordinator.log_reader import LogReader
+from coordinator.metrics import Metrics
 from coordinator.reconcile import Reconciler
 from coordinator.retention import Retention
 from coordinator.settings import Settings
@@ -43,10 +44,10 @@ class Service:
         logs = LogReader(store, objects, launcher, changes)
         builds = Builds(store, source, settings)
         self._builds = builds
-        self._reconciler = Reconciler(
-            settings, kv, launcher, changes, Retention(store, objects, settings.retention_builds)
-        )
-        self._server = HttpServer(settings, make_app(settings, kv, objects, builds, logs, changes, intake))
+        metrics = Metrics()
+        retention = Retention(store, objects, settings.retention_builds)
+        self._reconciler = Reconciler(settings, kv, launcher, changes, retention, metrics)
+        self._server = HttpServer(settings, make_app(settings, kv, objects, builds, logs, changes, metrics, intake))
 
     @property
     def port(self) -> int:

@@ -67,8 +67,13 @@ def judge(spec: StageSpec, attempt: Attempt, sight: Sight, limits: Limits) -> Ve
 
 def _progress(attempt: Attempt, sight: Sight) -> Attempt:
     report, job = sight.report, sight.job
-    if job is not None and not attempt.launched_at:
-        attempt = replace(attempt, launched_at=timestamp(sight.now))
+    if job is not None:
+        attempt = replace(
+            attempt,
+            launched_at=attempt.launched_at or timestamp(sight.now),
+            scheduled_at=attempt.scheduled_at or job.scheduled_at,
+            containers_started_at=attempt.containers_started_at or job.containers_started_at,
+        )
     if report is None:
         return attempt
     return replace(

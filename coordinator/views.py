@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from coordinator.waterfall import waterfall
 from shared.clock import seconds_between, timestamp
 from shared.codec import to_json
 from shared.model import Attempt, Build, PipelineRecord, Stage
@@ -50,9 +51,12 @@ def stage_view(stage: Stage) -> dict[str, Any]:
         "log_bytes": attempt.log_bytes,
         "created_at": attempt.created_at,
         "launched_at": attempt.launched_at,
+        "scheduled_at": attempt.scheduled_at,
+        "containers_started_at": attempt.containers_started_at,
         "started_at": attempt.started_at,
         "finished_at": attempt.finished_at,
         "timings": to_json(attempt.timings),
+        "waterfall": to_json(waterfall(attempt)),
     }
 
 

@@ -132,6 +132,9 @@ class DockerLauncher:
             self._pods.pop(job, None)
         self._signals.publish(job)
 
+    def release(self, namespace: str, secret: str) -> None:
+        """Nothing: a pod's Secrets are in its volumes, and go with it."""
+
     @contextmanager
     def follow(self, job: JobRef) -> Iterator[Iterator[bytes]]:
         """The stage container's stdout, byte for byte."""

@@ -66,6 +66,7 @@ _JOB = {
                 "automountServiceAccountToken": (False,),
                 "enableServiceLinks": _WHOLE,  # there are no Services to link
                 "terminationGracePeriodSeconds": _WHOLE,
+                "imagePullSecrets": _WHOLE,  # the launcher has its own login at the internal registry
                 "securityContext": {**_IDENTITY, "supplementalGroups": _WHOLE},
                 "containers": [_CONTAINER],
                 "volumes": [_VOLUME],

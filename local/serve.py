@@ -13,7 +13,8 @@ from getpass import getuser
 from pathlib import Path
 
 from coordinator.service import Service
-from coordinator.settings import Login, Settings, decode_secret
+from coordinator.settings import Login, Settings
+from coordinator.settings_reader import decode_secret
 from local.disk import shortage
 from local.docker_launcher import DockerLauncher
 from local.engine import Engine, find_engine

@@ -97,8 +97,9 @@ class Trigger:
 class Attempt:
     """One run of one stage, as one Job. `result` is what its report said, such as `{"image": "path@sha256:…"}`.
 
-    `created_at` is when it was decided, `launched_at` when the launcher took its Job, `started_at` when the
-    stage reported RUNNING. `timings` are the stage's own marks, in seconds since its process began.
+    `created_at` is when it was decided, `launched_at` when the launcher took its Job, `scheduled_at` when its pod got a
+    node, `containers_started_at` when all its containers had begun, `started_at` when the stage reported RUNNING.
+    `timings` are the stage's own marks, in seconds since its process began.
     """
 
     number: int
@@ -113,6 +114,8 @@ class Attempt:
     warnings: tuple[str, ...] = ()
     created_at: str = ""
     launched_at: str = ""
+    scheduled_at: str = ""
+    containers_started_at: str = ""
     started_at: str = ""
     finished_at: str = ""
     timings: Mapping[str, float] = field(default_factory=dict)
@@ -212,6 +215,7 @@ class StageContext:
     kv_address: str
     s3_url: str
     s3_bucket: str
+    s3_region: str
     report_key: str
     log_prefix: str
     artifacts_prefix: str

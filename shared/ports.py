@@ -118,7 +118,8 @@ class JobState:
     `build_key` is the annotation `kontinuous.io/build-key`. `reason` is a machine word for what ails it
     (DeadlineExceeded, Evicted, ErrImagePull, InvalidImageName, CreateContainerError, …) and `message` the
     sentence to show a person; both "" while all is well. `permanent` says that waiting will not heal it.
-    `ends` holds the containers that have ended, by name.
+    `ends` holds the containers that have ended, by name. `scheduled_at` and `containers_started_at` (UTC ISO-8601) are
+    when the pod got a node and when all its containers had begun, as far as the launcher saw it; else "".
     """
 
     ref: JobRef
@@ -128,6 +129,8 @@ class JobState:
     message: str = ""
     permanent: bool = False
     ends: Mapping[str, ContainerEnd] = field(default_factory=dict)
+    scheduled_at: str = ""
+    containers_started_at: str = ""
 
 
 class Launcher(Protocol):
@@ -148,6 +151,9 @@ class Launcher(Protocol):
 
     def remove(self, job: JobRef) -> None:
         """Remove a finished Job and all that belongs to it; absent is fine."""
+
+    def release(self, namespace: str, secret: str) -> None:
+        """Remove the Secret that the Jobs of a build were launched with; absent is fine."""
 
     def follow(self, job: JobRef) -> AbstractContextManager[Iterator[bytes]]:
         """The stage container's stdout from its first byte, as it comes, until the container ends or the context

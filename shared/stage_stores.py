@@ -25,4 +25,6 @@ def open_objects(context: StageContext, credentials: Mapping[str, str]) -> "Obje
     from shared.s3_objects import S3Objects
 
     access_key, secret_key = credentials.get(keys.S3_ACCESS_KEY, ""), credentials.get(keys.S3_SECRET_KEY, "")
-    return S3Objects(context.s3_url, context.s3_bucket, access_key=access_key, secret_key=secret_key)
+    return S3Objects(
+        context.s3_url, context.s3_bucket, access_key=access_key, secret_key=secret_key, region=context.s3_region
+    )

@@ -15,6 +15,7 @@ from coordinator.api.errors import JsonBottle, code_of, error_body
 from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
 from coordinator.log_reader import LogReader
+from coordinator.metrics import Metrics
 from coordinator.settings import Settings
 from coordinator.store import BuildStore
 from shared.errors import InfrastructureError
@@ -31,13 +32,14 @@ def make_app(
     service: Builds,
     log_reader: LogReader,
     changes: BuildChanges,
+    metrics: Metrics,
     intake: SecretIntake | None,
 ) -> JsonBottle:
     """Put all routes together. `intake` adds the route for Secrets."""
     app = JsonBottle()
     app.install(AuthPlugin(settings.auth_secret))
     store = BuildStore(kv)
-    health.add_routes(app, kv, objects)
+    health.add_routes(app, kv, objects, metrics)
     pipelines.add_routes(app, store, service)
     builds.add_routes(app, store, service, changes)
     logs.add_routes(app, store, log_reader, changes)

@@ -12,6 +12,7 @@ from coordinator.advance import (
     Forget,
     Launch,
     Observation,
+    Release,
     Step,
     advance,
     startable,
@@ -96,7 +97,7 @@ def test_a_failure_skips_the_rest_and_finishes_the_build_with_its_reason() -> No
     assert after.build.stages[2].skipped == "'Build' failed"
     assert (after.build.status, after.build.reason) == (Status.FAIL, "Build: step 3 failed")
     assert after.build.finished
-    assert after.actions == ()
+    assert after.actions == (Release(),)
 
 
 def test_what_the_infrastructure_broke_before_work_began_is_tried_three_times() -> None:
@@ -141,7 +142,17 @@ def test_a_cancel_ends_what_has_no_job_and_stops_what_has() -> None:
 def test_a_cancel_before_the_first_step_finishes_the_build_at_once() -> None:
     after = step(build(cancel_requested="cancelled"))
     assert (statuses(after.build), after.build.finished) == ([Status.CANCELLED] * 2, True)
-    assert after.actions == ()
+    assert after.actions == (Release(),)
+
+
+def test_a_builds_secret_is_kept_while_a_job_of_it_runs() -> None:
+    running = with_attempt(succeeded(build(), "build"), "unit-test", status=Status.RUNNING)
+    words = {("unit-test", 1): SUCCESS}
+    after = step(running, words, job(running, "unit-test"), now=seconds_later(2))
+    assert after.build.finished
+    assert Release() not in after.actions
+    later = step(after.build, words, job(running, "unit-test", phase=JobPhase.FINISHED), now=seconds_later(3))
+    assert Release() in later.actions
 
 
 def test_a_cancel_that_came_too_late_leaves_a_success_without_a_reason() -> None:

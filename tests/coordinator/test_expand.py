@@ -6,13 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.expand import Request, expand, needs_image
+from coordinator.expand import Request, expand, needs_image, with_defaults
 from shared.clock import timestamp
 from shared.errors import InputError
 from shared.keys import build_secret_name
 from shared.model import Build, Commit, Repository, StageSpec, Trigger
 from shared.status import Status
-from tests.coordinator.samples import BUILD, IMAGE, NOW, PUBLISH, REPOSITORY, SHA, STAGE_IMAGES, TEST, pipeline
+from tests.coordinator.samples import (
+    BUILD,
+    IMAGE,
+    NOW,
+    PUBLISH,
+    REPOSITORY,
+    SHA,
+    STAGE_IMAGES,
+    TEST,
+    pipeline,
+    settings,
+)
 
 REQUEST = Request(REPOSITORY, Commit(SHA, "refs/heads/main"), "http://git/hello.git", Trigger("cli", "ann"))
 SCRIPT = StageSpec("Script", "command", {"command": ["true"], "image": "busybox:1"})
@@ -95,3 +106,11 @@ def test_other_secrets_may_be_named(name: str) -> None:
 @pytest.mark.parametrize(("spec", "needs"), [(BUILD, False), (TEST, True), (PUBLISH, True), (SCRIPT, False)])
 def test_which_stages_need_an_image(spec: StageSpec, needs: bool) -> None:
     assert needs_image(spec) is needs
+
+
+def test_an_operators_defaults_are_for_stages_that_name_none_of_their_own() -> None:
+    chosen = settings(default_resources={"limits": {"memory": "1Gi"}}, default_artifacts=("reports/**",))
+    own = replace(TEST, resources={"limits": {"cpu": "1"}}, artifacts=("dist/*",))
+    first, second = with_defaults(pipeline((BUILD, own)), chosen).stages
+    assert (first.resources, first.artifacts) == ({"limits": {"memory": "1Gi"}}, ("reports/**",))
+    assert second == own

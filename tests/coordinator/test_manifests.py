@@ -1,17 +1,18 @@
 """The Jobs: for each stage type the whole manifest, compared with what it must be."""
 
+import base64
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from coordinator.build_secret import credential_files, secret_manifest
 from coordinator.manifests import (
     MAX_VARIABLE_BYTES,
     built_image,
     check_contexts,
     job_manifest,
-    secret_manifest,
     stage_context,
 )
 from coordinator.settings import Login, Settings
@@ -24,6 +25,7 @@ from tests.coordinator.samples import BUILD, IMAGE, PUBLISH, SHA, TEST, build, s
 BUILD_KEY = "/kontinuous/state/builds/local/ab12/hello/00000003"
 SECRET = "hello-3-d9486567"
 SOCKET = "unix:///run/x/docker.sock"
+ITEMS = [{"key": name, "path": name} for name in ("etcd-user", "etcd-password", "s3-access-key", "s3-secret-key")]
 STRICT = {
     "runAsNonRoot": True,
     "runAsUser": 65532,
@@ -38,7 +40,8 @@ STRICT = {
 def manifest(made: Build, number: int, with_settings: Settings | None = None) -> dict[str, Any]:
     """The Job of the newest attempt of a build's stage."""
     stage = made.stages[number]
-    return job_manifest(made, stage, stage.attempts[-1], with_settings or settings())
+    chosen = with_settings or settings()
+    return job_manifest(made, stage, stage.attempts[-1], chosen, credential_files(chosen))
 
 
 def facts(stage: str, name: str, image: str) -> list[dict[str, str]]:
@@ -130,7 +133,7 @@ def test_the_whole_job_of_a_docker_build() -> None:
         "volumes": [
             {"name": "tmp", "emptyDir": {}},
             {"name": "workspace", "emptyDir": {}},
-            {"name": "credentials", "secret": {"secretName": SECRET}},
+            {"name": "credentials", "secret": {"secretName": SECRET, "items": ITEMS}},
             {"name": "engine", "hostPath": {"path": "/run/x/docker.sock", "type": "Socket"}},
         ],
     }
@@ -184,7 +187,7 @@ def test_the_whole_job_of_a_command() -> None:
             {"name": "tmp", "emptyDir": {}},
             {"name": "workspace", "emptyDir": {}},
             {"name": "handoff", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
-            {"name": "credentials", "secret": {"secretName": SECRET}},
+            {"name": "credentials", "secret": {"secretName": SECRET, "items": ITEMS}},
             {"name": "secret-0", "secret": {"secretName": "docker-credentials"}},
         ],
     }
@@ -212,7 +215,7 @@ def test_the_whole_job_of_a_docker_publish() -> None:
         "containers": [stage],
         "volumes": [
             {"name": "tmp", "emptyDir": {}},
-            {"name": "credentials", "secret": {"secretName": SECRET}},
+            {"name": "credentials", "secret": {"secretName": SECRET, "items": ITEMS}},
             {"name": "secret-0", "secret": {"secretName": "quay"}},
         ],
     }
@@ -258,6 +261,7 @@ def test_the_context_says_all_that_a_stage_must_know() -> None:
         kv_address="10.0.0.1:2379",
         s3_url="http://10.0.0.2:9000",
         s3_bucket="kontinuous",
+        s3_region="us-east-1",
         report_key="/kontinuous/reports/local/ab12/hello/00000003/unit-test/1",
         log_prefix="local/ab12/hello/00000003/unit-test/1/log/",
         artifacts_prefix="local/ab12/hello/00000003/unit-test/1/artifacts/",
@@ -347,11 +351,19 @@ def test_a_context_that_is_too_large_is_refused_before_and_at_the_launch() -> No
     check_contexts(build(), settings())
 
 
+def secret(with_settings: Settings) -> dict[str, Any]:
+    return secret_manifest(build(), with_settings, credential_files(with_settings))
+
+
 def test_the_builds_secret_holds_the_credentials_that_there_are() -> None:
-    made = secret_manifest(build(), settings(registry_login=Login("r", "registry-secret")))
+    made = secret(settings(registry_login=Login("r", "registry-secret"), node_registry="localhost:30500"))
+    pull = json.loads(made["stringData"].pop(".dockerconfigjson"))
+    assert pull == {"auths": {"localhost:30500": {"auth": base64.b64encode(b"r:registry-secret").decode()}}}
     assert made == {
         "apiVersion": "v1",
         "kind": "Secret",
+        "type": "kubernetes.io/dockerconfigjson",
+        "immutable": True,
         "metadata": {
             "name": SECRET,
             "namespace": "acaleph",
@@ -370,8 +382,27 @@ def test_the_builds_secret_holds_the_credentials_that_there_are() -> None:
 
 
 def test_the_coordinators_own_etcd_user_is_never_handed_out() -> None:
-    made = secret_manifest(build(), settings(etcd_login=Login("coordinator", "root-secret")))
+    made = secret(settings(etcd_login=Login("coordinator", "root-secret")))
     assert "root-secret" not in json.dumps(made)
+
+
+def test_a_builder_that_wants_certificates_gets_them_from_the_stages_that_use_it_alone() -> None:
+    chosen = settings(docker_host="tcp://builder:2376", builder_tls={"ca.pem": "CA", "cert.pem": "C", "key.pem": "K"})
+    made = with_attempt(succeeded(build(), "build", {"image": IMAGE}), "unit-test")
+    builds = manifest(with_attempt(build(), "build"), 0, chosen)["spec"]["template"]["spec"]
+    mount = {"name": "builder-tls", "mountPath": "/kontinuous/builder-tls", "readOnly": True}
+    items = [{"key": name, "path": name} for name in ("ca.pem", "cert.pem", "key.pem")]
+    assert mount in builds["containers"][0]["volumeMounts"]
+    assert {"name": "builder-tls", "secret": {"secretName": SECRET, "items": items}} in builds["volumes"]
+    assert "builder-tls" not in json.dumps(manifest(made, 1, chosen))
+    assert secret(chosen)["stringData"]["key.pem"] == "K"
+
+
+def test_nodes_pull_with_the_builds_secret_where_the_registry_wants_a_login() -> None:
+    made = with_attempt(build(), "build")
+    with_login = manifest(made, 0, settings(registry_login=Login("r", "pw")))["spec"]["template"]["spec"]
+    assert with_login["imagePullSecrets"] == [{"name": SECRET}]
+    assert "imagePullSecrets" not in manifest(made, 0)["spec"]["template"]["spec"]
 
 
 def test_a_manifest_shares_nothing_with_the_build_it_is_made_of() -> None:

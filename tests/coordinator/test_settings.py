@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.settings import Login, Settings, decode_secret
+from coordinator.settings import Login, Settings
+from coordinator.settings_reader import completed_host, decode_secret, read_settings
 from shared.errors import InputError
 
 SECRET = bytes(range(200, 248))
@@ -30,7 +31,7 @@ def read(tmp_path: Path) -> ReadSettings:
     def read(secret: Mapping[str, object] = README_SECRET, **variables: str) -> Settings:
         file = tmp_path / "kontinuous-secrets"
         file.write_text(json.dumps(secret))
-        return Settings.from_environment({**README_VARIABLES, **variables, "KONTINUOUS_SECRETS_FILE": str(file)})
+        return read_settings({**README_VARIABLES, **variables, "KONTINUOUS_SECRETS_FILE": str(file)})
 
     return read
 
@@ -60,12 +61,12 @@ def test_a_secret_file_that_is_no_object_is_named(tmp_path: Path, text: str) -> 
     file = tmp_path / "secrets"
     file.write_text(text)
     with pytest.raises(InputError, match=str(file)):
-        Settings.from_environment({**README_VARIABLES, "KONTINUOUS_SECRETS_FILE": str(file)})
+        read_settings({**README_VARIABLES, "KONTINUOUS_SECRETS_FILE": str(file)})
 
 
 def test_a_secret_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none: cannot be read"):
-        Settings.from_environment({**README_VARIABLES, "KONTINUOUS_SECRETS_FILE": str(tmp_path / "none")})
+        read_settings({**README_VARIABLES, "KONTINUOUS_SECRETS_FILE": str(tmp_path / "none")})
 
 
 def test_a_short_auth_secret_is_refused_with_advice(read: ReadSettings) -> None:
@@ -123,3 +124,65 @@ def test_auth_secret_is_base64_in_either_alphabet_padded_or_not(
 def test_what_is_not_base64_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         decode_secret(text)
+
+
+@pytest.mark.parametrize(
+    ("address", "completed"),
+    [
+        ("etcd:2379", "etcd.ns-1.svc:2379"),
+        ("http://minio:9000", "http://minio.ns-1.svc:9000"),
+        ("https://s3.eu-central-1.amazonaws.com", "https://s3.eu-central-1.amazonaws.com"),
+        ("10.0.0.1:2379", "10.0.0.1:2379"),
+        ("[fd00::1]:2379", "[fd00::1]:2379"),
+        ("localhost:2379", "localhost:2379"),
+    ],
+)
+def test_a_host_without_a_dot_is_a_service_of_our_namespace_for_stages_elsewhere(address: str, completed: str) -> None:
+    assert completed_host(address, "ns-1") == completed
+    assert completed_host(address, "") == address
+
+
+def test_stages_get_the_completed_addresses(read: ReadSettings) -> None:
+    settings = read(POD_NAMESPACE="ci")
+    assert (settings.kv_address, settings.stage_kv_address) == ("etcd:2379", "etcd.ci.svc:2379")
+    assert settings.stage_s3_url == "http://minio.ci.svc:9000"
+
+
+def test_without_the_setting_every_repository_has_one_namespace(read: ReadSettings) -> None:
+    assert read().pipeline_namespaces == {"*": ("kontinuous-builds",)}
+    given = read(PIPELINE_NAMESPACES='{"github.com/acme/*": ["team-a", "team-b"]}')
+    assert given.pipeline_namespaces == {"github.com/acme/*": ("team-a", "team-b")}
+
+
+@pytest.mark.parametrize("text", ["[]", '{"*": []}', '{"*": "team-a"}', '{"*": [1]}'])
+def test_namespaces_of_another_shape_are_refused(read: ReadSettings, text: str) -> None:
+    with pytest.raises(InputError, match="PIPELINE_NAMESPACES is not an object"):
+        read(PIPELINE_NAMESPACES=text)
+
+
+def test_an_operators_defaults_for_stages_are_read(read: ReadSettings) -> None:
+    settings = read(STAGE_RESOURCES='{"limits": {"memory": "1Gi"}}', STAGE_ARTIFACTS="reports/** dist/*.whl")
+    assert settings.default_resources == {"limits": {"memory": "1Gi"}}
+    assert settings.default_artifacts == ("reports/**", "dist/*.whl")
+    with pytest.raises(InputError, match="STAGE_RESOURCES"):
+        read(STAGE_RESOURCES='{"memory": "1Gi"}')
+
+
+def test_the_builders_certificates_are_read_whole_or_complained_of(read: ReadSettings, tmp_path: Path) -> None:
+    folder = tmp_path / "tls"
+    assert read(BUILDER_TLS_FOLDER=str(folder)).builder_tls == {}
+    folder.mkdir()
+    (folder / "ca.pem").write_text("CA")
+    with pytest.raises(InputError, match=r"cert\.pem, key\.pem"):
+        read(BUILDER_TLS_FOLDER=str(folder))
+    (folder / "cert.pem").write_text("CERT")
+    (folder / "key.pem").write_text("KEY")
+    settings = read(BUILDER_TLS_FOLDER=str(folder))
+    assert settings.builder_tls == {"ca.pem": "CA", "cert.pem": "CERT", "key.pem": "KEY"}
+    assert "KEY" not in repr(settings)
+
+
+@pytest.mark.parametrize("url", ["github.com", "ftp://x", "https://ghe.example.com/api", "https://u:p@ghe.example.com"])
+def test_an_address_that_is_no_github_is_refused(read: ReadSettings, url: str) -> None:
+    with pytest.raises(InputError, match="GITHUB_URL"):
+        read(GITHUB_URL=url)

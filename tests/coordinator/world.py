@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from coordinator.changes import BuildChanges
+from coordinator.metrics import Metrics
 from coordinator.reconcile import Reconciler
 from coordinator.retention import Retention
 from coordinator.settings import Settings
@@ -119,6 +120,7 @@ class World:
         self.objects = FakeObjects()
         self.launcher = launcher or FakeLauncher()
         self.store = BuildStore(self.kv)
+        self.metrics = Metrics()
         self.plays: dict[str, Play] = {}
         self.worked: list[str] = []
         """The names of the Jobs whose stage got to work."""
@@ -136,7 +138,7 @@ class World:
         """Start one more coordinator."""
         changes = BuildChanges()
         retention = Retention(self.store, self.objects, self.settings.retention_builds)
-        reconciler = Reconciler(self.settings, self.kv, self.launcher, changes, retention)
+        reconciler = Reconciler(self.settings, self.kv, self.launcher, changes, retention, self.metrics)
         reconciler.start()
         self._reconcilers.append(reconciler)
         return reconciler

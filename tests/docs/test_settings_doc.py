@@ -11,10 +11,10 @@ from local.home import ENGINE_HOME_VARIABLE
 from shared.state_folder import HOME_VARIABLE
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = (ROOT / "coordinator" / "settings.py").read_text()
+SETTINGS = (ROOT / "coordinator" / "settings_reader.py").read_text()
 VARIABLES = sorted(
     {
-        *re.findall(r'self\._(?:required|number)\("(\w+)"', SETTINGS),
+        *re.findall(r'self\._(?:required|number|json)\("(\w+)"', SETTINGS),
         *re.findall(r'self\._environment\.get\("(\w+)"', SETTINGS),
         *(ENGINE_HOME_VARIABLE, ENGINE_VARIABLE, HOME_VARIABLE, MIRROR_VARIABLE),
     }

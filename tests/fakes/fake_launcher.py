@@ -16,7 +16,8 @@ class FakeLauncher:
 
     Launching a Job again is fine, as with the real ones; running one twice, or ending it twice, is a bug in whoever
     did it and raises AssertionError. `launches` counts the calls of `launch`, `manifests` and `secrets` hold what
-    came with the first one of each Job, `cancelled` the Jobs that were told to stop. Set `failure` to an error, and
+    came with the first one of each Job, `cancelled` the Jobs that were told to stop, `released` the Secrets that
+    are not needed any more. Set `failure` to an error, and
     every call raises it.
     """
 
@@ -25,6 +26,7 @@ class FakeLauncher:
         self.manifests: dict[JobRef, Manifest] = {}
         self.secrets: dict[JobRef, tuple[Manifest, ...]] = {}
         self.cancelled: list[JobRef] = []
+        self.released: list[tuple[str, str]] = []
         self.failure: Exception | None = None
         self._states: dict[JobRef, JobState] = {}
         self._logs: dict[JobRef, bytearray] = {}
@@ -74,6 +76,12 @@ class FakeLauncher:
         with self._changed:
             self._states.pop(job, None)
             self._changed.notify_all()
+
+    def release(self, namespace: str, secret: str) -> None:
+        """Note that a build's Secret is not needed any more."""
+        self._fail()
+        with self._changed:
+            self.released.append((namespace, secret))
 
     @contextmanager
     def follow(self, job: JobRef) -> Iterator[Iterator[bytes]]:

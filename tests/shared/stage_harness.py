@@ -48,6 +48,7 @@ class StageHarness:
             stage_type="command", attempt=1, namespace="default", commit="", ref="", branch="", clone_url="",
             params={}, secrets=(), artifacts=(), image="", image_repository="", registry="", docker_host="",
             kv_address=self.etcd.address, s3_url=f"http://{self.s3.address}", s3_bucket=BUCKET,
+            s3_region="us-east-1",
             report_key=keys.report_key(REPOSITORY, number, "test", 1),
             log_prefix=keys.log_prefix(REPOSITORY, number, "test", 1),
             artifacts_prefix=keys.artifacts_prefix(REPOSITORY, number, "test", 1),

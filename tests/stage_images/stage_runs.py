@@ -35,6 +35,7 @@ CONTEXT = StageContext(
     kv_address="",
     s3_url="",
     s3_bucket="",
+    s3_region="",
     report_key="",
     log_prefix="",
     artifacts_prefix="",

@@ -119,9 +119,12 @@ def test_a_new_build_looks_as_the_contract_says(server: Server) -> None:
         "log_bytes": 0,
         "created_at": "",
         "launched_at": "",
+        "scheduled_at": "",
+        "containers_started_at": "",
         "started_at": "",
         "finished_at": "",
         "timings": {},
+        "waterfall": [],
     }
 
 
@@ -415,3 +418,23 @@ def test_no_build_gets_a_number_when_it_is_refused(server: Server) -> None:
     server.ask("POST", BUILDS, json={"ref": "main", "only": ["Nope"]})
     assert server.start_build()["number"] == 2
     assert keys.build_key(REPOSITORY, 2).endswith("00000002")
+
+
+def test_a_namespace_that_the_operator_does_not_allow_is_refused_before_anything_is_started() -> None:
+    server = Server(pipeline_namespaces={"local/*": ("team-a",)})
+    try:
+        server.ask("POST", PIPELINES, json={"repository": str(REPOSITORY)})
+        message = error_of(server.ask("POST", BUILDS, json={"ref": "main"}), 422, "input")
+        assert "'acaleph'" in message
+        assert "team-a" in message
+        assert server.ask("GET", BUILDS).json() == {"items": []}
+        assert server.world.launcher.launches == []
+    finally:
+        server.close()
+
+
+def test_metrics_are_prometheus_text_without_a_token(idle_server: Server) -> None:
+    answer = idle_server.ask("GET", "/metrics", headers={})
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert "# TYPE kontinuous_builds_total counter" in answer.text

@@ -12,7 +12,7 @@ import pytest
 
 from coordinator.api.auth import identify, issue
 from coordinator.api.errors import HttpError
-from coordinator.settings import decode_secret
+from coordinator.settings_reader import decode_secret
 
 AUTH_SECRET = base64.b64encode(bytes(range(100, 148))).decode()
 SECRET = decode_secret(AUTH_SECRET)
