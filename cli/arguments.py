@@ -93,6 +93,15 @@ def _get(parser: Parser) -> None:
     _output(parser)
 
 
+def _create(parser: Parser) -> None:
+    parser.add_argument("what", choices=("pipeline", "build"), help="what to create")
+    parser.add_argument("repository", metavar="REPOSITORY", help="host/owner/name, such as github.com/acme/shop")
+    parser.add_argument("--ref", default="HEAD", help="for a build: the branch, tag or commit (default: HEAD)")
+    parser.add_argument("--stage", action="append", default=[], metavar="NAME", help="run only this stage; repeatable")
+    parser.add_argument("-f", "--follow", action="store_true", help="show the build until it ends")
+    _output(parser)
+
+
 def _logs(parser: Parser) -> None:
     _build(parser)
     parser.add_argument("--stage", metavar="NAME", help="only this stage (default: all, in order)")
@@ -119,6 +128,7 @@ COMMANDS = (
     Command("lint", "check a pipeline file without running it", "cli.lint", _lint),
     Command("serve", "keep the one-machine service up", "cli.serve", _serve),
     Command("get", "list builds, pipelines or a build's stages", "cli.get", _get),
+    Command("create", "add a repository's pipeline, or start a build of it", "cli.create", _create),
     Command("logs", "print the log of a build's stages", "cli.logs", _logs),
     Command("cancel", "cancel a build", "cli.cancel", _cancel),
 )

@@ -1,9 +1,11 @@
 """Which build a person means: `3` for the repository they stand in, or `REPOSITORY/3`."""
 
+import os
 import re
 
 from cli.program import LocalProgram
 from cli.records import BuildName, Stage
+from cli.remote import from_environment, origin
 from shared.errors import InputError
 
 _BUILD = re.compile(r"((?P<repository>[^/]+/[^/]+/[^/]+)/)?(?P<number>[0-9]{1,8})")
@@ -18,7 +20,12 @@ def build_name(text: str, program: LocalProgram) -> BuildName:
 
 
 def current_repository(program: LocalProgram) -> str:
-    """The repository of the current folder; raises InputError where it is no git folder."""
+    """The repository of the current folder; raises InputError where it is no git folder.
+
+    For a service elsewhere it is the one that the folder was cloned from.
+    """
+    if from_environment(os.environ) is not None:
+        return origin()
     return str(program.ask("source", "--identify", ".")["repository"])
 
 

@@ -25,8 +25,13 @@ CANCEL_LIMIT_S = 60.0  # a stage has 25 s to stop; then its containers are remov
 def build(order: Order, service: Service, program: LocalProgram, screen: Screen, output: str) -> Build:
     """Run a whole build and give it as it ended; the first Ctrl-C cancels it, the second ends this process at once."""
     source = _hand_over(order, service.client, program, screen)
+    return build_of(source["repository"], source["ref"] or source["sha"], order.only, service, screen, output)
+
+
+def build_of(repository: str, ref: str, only: list[str], service: Service, screen: Screen, output: str) -> Build:
+    """The same for a repository that the service knows."""
     with interrupts.deferred() as noted:
-        started = service.client.start_build(source["repository"], source["ref"] or source["sha"], order.only)
+        started = service.client.start_build(repository, ref, only)
     progress = Progress(service.client, name_of(started), screen)
     try:
         noted.raise_now()
@@ -48,7 +53,8 @@ def _hand_over(order: Order, client: Client, program: LocalProgram, screen: Scre
     for secret in order.secrets:
         client.put_secret(secret.namespace or order.checkout.pipeline.namespace, secret.name, secret.data)
     source = program.ask(*order.source_arguments(), say=screen.line)
-    client.create_pipeline(source["repository"])
+    with suppress(Conflict):  # it is known already
+        client.create_pipeline(source["repository"])
     return source
 
 

@@ -37,12 +37,9 @@ class Client:
         """All pipelines that we may see."""
         return cast(list[PipelineRecord], self._call("GET", "/api/v1/pipelines")["items"])
 
-    def create_pipeline(self, repository: str) -> None:
-        """Make a repository's pipeline known; one that is known already is fine."""
-        try:
-            self._call("POST", "/api/v1/pipelines", {"repository": repository})
-        except Conflict:
-            return
+    def create_pipeline(self, repository: str) -> PipelineRecord:
+        """Make a repository's pipeline known; raises Conflict where it is."""
+        return cast(PipelineRecord, self._call("POST", "/api/v1/pipelines", {"repository": repository}))
 
     def start_build(self, repository: str, ref: str, only: list[str]) -> Build:
         """Start a build of `ref`, of all stages or of those named in `only`."""

@@ -22,7 +22,7 @@ def execute(args: Namespace, program: LocalProgram) -> int:
     if (args.what == "stages") != (args.build is not None):
         raise InputError("`get stages` wants a BUILD; `get builds` and `get pipelines` take none")
     name = build_name(args.build, program) if args.build else None
-    with service.opened(program, Screen(sys.stderr)) as opened:
+    with service.chosen(program, Screen(sys.stderr)) as opened:
         match args.what:
             case "builds":
                 builds = _builds(opened.client, _repository(args, program), args.limit)

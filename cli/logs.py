@@ -21,7 +21,7 @@ def execute(args: Namespace, program: LocalProgram) -> int:
     screen = Screen(sys.stderr)
     with interrupts.interruptible():
         name = build_name(args.build, program)
-        with service.opened(program, screen) as opened:
+        with service.chosen(program, screen) as opened:
             build = opened.client.build(name)
             wanted = _wanted(build, args.stage, args.attempt)
             for stage in wanted:

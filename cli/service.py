@@ -16,6 +16,7 @@ from typing import Any
 from cli.client import Client, NotReady, Unreachable
 from cli.locks import ClientsLock, exclusive
 from cli.program import LocalProgram
+from cli.remote import from_environment
 from cli.screen import Screen
 from cli.service_process import ServiceProcess
 from shared.errors import KontinuousError
@@ -32,6 +33,17 @@ class Service:
     client: Client
     registry: str = ""
     objects: str = ""
+
+
+@contextmanager
+def chosen(program: LocalProgram, screen: Screen) -> Iterator[Service]:
+    """The service that the environment names, else this machine's own as `opened` gives it."""
+    remote = from_environment(os.environ)
+    if remote is not None:
+        yield Service(remote.client())
+        return
+    with opened(program, screen) as service:
+        yield service
 
 
 @contextmanager

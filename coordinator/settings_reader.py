@@ -3,8 +3,6 @@
 Every problem is collected before any is complained of, so that an operator mends all in one go.
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +16,7 @@ from coordinator.settings import (
     Login,
     Settings,
 )
+from shared.base64_text import decode_base64
 from shared.errors import InputError
 from shared.model import BUILT_IN_TYPES
 
@@ -32,15 +31,6 @@ T = TypeVar("T")
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read the variables and the files they name; raises InputError that names all that is missing or wrong at once."""
     return _Reader(environment).settings()
-
-
-def decode_secret(text: str) -> bytes:
-    """Decode base64 in either alphabet, padded or not; raises ValueError."""
-    cleaned = text.strip().replace("-", "+").replace("_", "/").rstrip("=")
-    try:
-        return base64.b64decode(cleaned + "=" * (-len(cleaned) % 4), validate=True)
-    except binascii.Error as error:
-        raise ValueError(str(error)) from error
 
 
 def completed_host(address: str, namespace: str) -> str:
@@ -141,7 +131,7 @@ class _Reader:
     def _auth_secret(self) -> bytes:
         text = self._secret("AuthSecret")
         try:
-            secret = decode_secret(text)
+            secret = decode_base64(text)
         except ValueError as error:
             self._problems.append(f"AuthSecret is not base64: {error}")
             return b""

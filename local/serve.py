@@ -14,7 +14,6 @@ from pathlib import Path
 
 from coordinator.service import Service
 from coordinator.settings import Login, Settings
-from coordinator.settings_reader import decode_secret
 from local.disk import shortage
 from local.docker_launcher import DockerLauncher
 from local.engine import Engine, find_engine
@@ -32,6 +31,7 @@ from local.services import (
     start_services,
     stop_external_registry,
 )
+from shared.base64_text import decode_base64
 from shared.errors import InfrastructureError
 from shared.etcd_kv import EtcdKeyValue
 from shared.model import BUILT_IN_TYPES
@@ -94,7 +94,7 @@ def _settings(home: Home, engine: Engine, services: Services, images: Mapping[st
         s3_url=services.s3_url,
         kontinuous_url=f"http://{HOST}:{chosen}",
         internal_registry=services.inside_registry,
-        auth_secret=decode_secret(made.auth_secret),
+        auth_secret=decode_base64(made.auth_secret),
         s3_access_key=made.s3_access_key,
         s3_secret_key=made.s3_secret_key,
         etcd_login=Login("coordinator", made.etcd_coordinator_password),

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from coordinator.settings import Login, Settings
-from coordinator.settings_reader import completed_host, decode_secret, read_settings
+from coordinator.settings_reader import completed_host, read_settings
+from shared.base64_text import decode_base64
 from shared.errors import InputError
 
 SECRET = bytes(range(200, 248))
@@ -117,13 +118,13 @@ def test_auth_secret_is_base64_in_either_alphabet_padded_or_not(
     encode: Callable[[bytes], bytes], strip: str, length: int
 ) -> None:
     secret = (b"\xfb\xef\xff" * 12)[:length]
-    assert decode_secret(f" {encode(secret).decode().rstrip(strip or None)}\n") == secret
+    assert decode_base64(f" {encode(secret).decode().rstrip(strip or None)}\n") == secret
 
 
 @pytest.mark.parametrize("text", ["a", "???", "ab cd"])
 def test_what_is_not_base64_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
-        decode_secret(text)
+        decode_base64(text)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import pytest
 
 from coordinator.api.auth import identify, issue
 from coordinator.api.errors import HttpError
-from coordinator.settings_reader import decode_secret
+from shared.base64_text import decode_base64
 
 AUTH_SECRET = base64.b64encode(bytes(range(100, 148))).decode()
-SECRET = decode_secret(AUTH_SECRET)
+SECRET = decode_base64(AUTH_SECRET)
 PAYLOAD = {"identities": [{"access_token": "github token"}]}
 
 
