@@ -4,8 +4,9 @@ import os
 import re
 
 from cli.program import LocalProgram
-from cli.records import BuildName, Stage
+from cli.records import BuildName
 from cli.remote import from_environment, origin
+from shared.api_records import Stage
 from shared.errors import InputError
 
 _BUILD = re.compile(r"((?P<repository>[^/]+/[^/]+/[^/]+)/)?(?P<number>[0-9]{1,8})")

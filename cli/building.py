@@ -12,10 +12,11 @@ from cli.order import Order
 from cli.output import show
 from cli.program import LocalProgram
 from cli.progress import Progress
-from cli.records import Build, name_of
+from cli.records import name_of
 from cli.screen import Screen
 from cli.service import Service
 from cli.summary import report
+from shared.api_records import Build
 from shared.errors import Conflict, InfrastructureError
 from shared.status import Status
 

@@ -8,7 +8,8 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
-from cli.records import Build, BuildName, PipelineRecord
+from cli.records import BuildName
+from shared.api_records import Build, PipelineRecord
 from shared.errors import Conflict, InfrastructureError, InputError, KontinuousError, NotFound
 from shared.model import Json
 

@@ -13,7 +13,8 @@ from typing import cast
 
 from cli.client import Client, Unreachable
 from cli.events import Event, read_events
-from cli.records import Build, BuildName
+from cli.records import BuildName
+from shared.api_records import Build
 
 READ_TIMEOUT_S = 60.0  # the service sends a keep-alive comment more often than that
 PATIENCE_S = 30.0

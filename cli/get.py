@@ -8,10 +8,11 @@ from cli.build_name import build_name, current_repository
 from cli.client import Client
 from cli.output import show
 from cli.program import LocalProgram
-from cli.records import Build, name_of
+from cli.records import name_of
 from cli.screen import Screen
 from cli.summary import stage_table
 from cli.table import moment, seconds, table
+from shared.api_records import Build
 from shared.errors import EXIT_SUCCESS, InputError, NotFound
 
 BUILD_HEADINGS = ("BUILD", "STATUS", "BRANCH", "COMMIT", "CREATED (UTC)", "SECONDS")

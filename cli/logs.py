@@ -10,8 +10,9 @@ from cli.client import Client
 from cli.follow import follow_build, follow_log, read_log
 from cli.log_lines import LogLines
 from cli.program import LocalProgram
-from cli.records import Build, BuildName, Stage
+from cli.records import BuildName
 from cli.screen import Screen
+from shared.api_records import Build, Stage
 from shared.errors import EXIT_SUCCESS, InputError
 from shared.status import Status
 

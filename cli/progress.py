@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from cli.client import Client
 from cli.follow import follow_log
 from cli.log_lines import LogLines, clean
-from cli.records import Build, BuildName, Stage
+from cli.records import BuildName
 from cli.screen import Screen
 from cli.table import seconds
+from shared.api_records import Build, Stage
 from shared.status import Status
 
 TAIL_LINES = 20

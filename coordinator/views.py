@@ -1,19 +1,20 @@
 """How builds and pipelines look from outside: the JSON of the API."""
 
-from typing import Any
+from typing import cast
 
 from coordinator.waterfall import waterfall
+from shared import api_records
 from shared.clock import seconds_between, timestamp
 from shared.codec import to_json
 from shared.model import Attempt, Build, PipelineRecord, Stage
 
 
-def pipeline_view(record: PipelineRecord) -> dict[str, Any]:
+def pipeline_view(record: PipelineRecord) -> api_records.PipelineRecord:
     """A pipeline as the API shows it."""
     return {"repository": str(record.repository), "created_at": record.created_at}
 
 
-def build_view(build: Build) -> dict[str, Any]:
+def build_view(build: Build) -> api_records.Build:
     """A build with its stages as the API shows it. Times are UTC ISO-8601 or "", durations seconds or null."""
     return {
         "repository": str(build.repository),
@@ -22,7 +23,7 @@ def build_view(build: Build) -> dict[str, Any]:
         "reason": build.reason,
         "pipeline": build.pipeline.name,
         "namespace": build.pipeline.namespace,
-        "commit": {**to_json(build.commit), "branch": build.commit.branch},
+        "commit": cast(api_records.Commit, {**to_json(build.commit), "branch": build.commit.branch}),
         "trigger": to_json(build.trigger),
         "created_at": build.created_at,
         "finished_at": build.finished_at,
@@ -32,7 +33,7 @@ def build_view(build: Build) -> dict[str, Any]:
     }
 
 
-def stage_view(stage: Stage) -> dict[str, Any]:
+def stage_view(stage: Stage) -> api_records.Stage:
     """A stage with its newest attempt as the API shows it; `attempt` is 0 before the first."""
     attempt = stage.attempts[-1] if stage.attempts else Attempt(0, "", reason=stage.skipped)
     return {

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from typing import Any
 
 import bottle
 
@@ -14,7 +13,7 @@ from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
 from coordinator.store import BuildStore
 from coordinator.views import build_view
-from shared import keys
+from shared import api_records, keys
 from shared.errors import StoreError
 from shared.model import Repository, Trigger
 
@@ -29,7 +28,7 @@ def add_routes(app: JsonBottle, store: BuildStore, builds: Builds, changes: Buil
     """Add the routes of builds."""
 
     @app.post(BUILDS)
-    def create_build(host: str, owner: str, name: str) -> dict[str, Any]:
+    def create_build(host: str, owner: str, name: str) -> api_records.Build:
         body = read_object()
         trigger = Trigger(text_field(body, "source", "api"), caller().login)
         only = text_list_field(body, "only")
@@ -38,18 +37,18 @@ def add_routes(app: JsonBottle, store: BuildStore, builds: Builds, changes: Buil
         return build_view(build)
 
     @app.get(BUILDS)
-    def list_builds(host: str, owner: str, name: str) -> dict[str, Any]:
+    def list_builds(host: str, owner: str, name: str) -> dict[str, list[api_records.Build]]:
         repository = Repository(host, owner, name)
         store.pipeline(repository)
         found = store.builds(repository)[: number_query("limit", None)]
         return {"items": [build_view(build) for build in found]}
 
     @app.get(f"{BUILDS}/<number:int>")
-    def read_build(host: str, owner: str, name: str, number: int) -> dict[str, Any]:
+    def read_build(host: str, owner: str, name: str, number: int) -> api_records.Build:
         return build_view(store.build(Repository(host, owner, name), number).value)
 
     @app.post(f"{BUILDS}/<number:int>/cancel")
-    def cancel_build(host: str, owner: str, name: str, number: int) -> dict[str, Any]:
+    def cancel_build(host: str, owner: str, name: str, number: int) -> api_records.Build:
         build = builds.cancel(Repository(host, owner, name), number, caller().login)
         bottle.response.status = 202
         return build_view(build)

@@ -1,7 +1,5 @@
 """Routes of pipelines: list and create."""
 
-from typing import Any
-
 import bottle
 
 from coordinator.api.errors import HttpError, JsonBottle
@@ -9,6 +7,7 @@ from coordinator.api.requests import read_object, text_field
 from coordinator.builds import Builds
 from coordinator.store import BuildStore
 from coordinator.views import pipeline_view
+from shared import api_records
 from shared.model import Repository
 
 
@@ -16,11 +15,11 @@ def add_routes(app: JsonBottle, store: BuildStore, builds: Builds) -> None:
     """Add the routes of pipelines."""
 
     @app.get("/api/v1/pipelines")
-    def list_pipelines() -> dict[str, Any]:
+    def list_pipelines() -> dict[str, list[api_records.PipelineRecord]]:
         return {"items": [pipeline_view(record) for record in store.pipelines()]}
 
     @app.post("/api/v1/pipelines")
-    def create_pipeline() -> dict[str, Any]:
+    def create_pipeline() -> api_records.PipelineRecord:
         record = builds.create_pipeline(_repository(text_field(read_object(), "repository")))
         bottle.response.status = 201
         return pipeline_view(record)

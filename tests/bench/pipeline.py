@@ -20,12 +20,15 @@ from typing import Any
 
 from cli.client import Client
 from cli.follow import follow_build, follow_log
-from cli.records import Build, name_of
+from cli.records import name_of
 from local.engine import find_engine
 from local.home import ENGINE_HOME_VARIABLE, open_home
 from local.images import ensure_images
 from local.pod_names import LABEL_CONTAINER
 from shared import keys
+from shared.api_records import Build
+from tests.bench.figures import seconds_between as seconds
+from tests.bench.figures import spread
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "python:3.13-slim"
@@ -200,16 +203,6 @@ def print_log(client: Client, source: dict[str, Any]) -> None:
         if line.replace(b".", b"").isdigit()
     ]
     print(f"a log line, written → seen by a follower: {spread(delays)}")
-
-
-def spread(values_ms: list[float]) -> str:
-    ordered = sorted(values_ms)
-    p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
-    return f"median {statistics.median(ordered):.0f} ms, p95 {p95:.0f} ms, of {len(ordered)}"
-
-
-def seconds(start: str, end: str) -> float:
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,115 @@
+"""What the HTTP API answers, as types: the JSON objects as they come. The service makes them, the command line reads
+them, and the OpenAPI document is made of them.
+
+Times are UTC ISO-8601 with milliseconds, or "" for what has not happened; durations are seconds.
+"""
+
+from typing import NotRequired, TypedDict
+
+
+class Commit(TypedDict):
+    """The commit of a build; `ref` is where it was found (`refs/heads/main`), `branch` the short name of that."""
+
+    sha: str
+    ref: str
+    branch: str
+    author: str
+    message: str
+
+
+class Trigger(TypedDict):
+    """Who or what started a build: `source` is webhook, cli or api, `actor` a login name."""
+
+    source: str
+    actor: str
+
+
+class PublishedImage(TypedDict):
+    """One image that docker_publish pushed: `name` is `registry/path`."""
+
+    name: str
+    tags: list[str]
+    digest: str
+
+
+class Artifact(TypedDict):
+    """One file that a stage kept: its path in the workspace and its size."""
+
+    path: str
+    bytes: int
+
+
+class Result(TypedDict):
+    """What a stage reported: `image` is `path@sha256:…` (docker_build); `images` is docker_publish's. A stage image of
+    your own may report more."""
+
+    image: NotRequired[str]
+    images: NotRequired[list[PublishedImage]]
+    artifacts: NotRequired[list[Artifact]]
+
+
+class Span(TypedDict):
+    """One step of an attempt: when it ended, in seconds after the attempt was decided on, and how long it took."""
+
+    name: str
+    end_s: float
+    seconds: float
+
+
+class Stage(TypedDict):
+    """One stage of a build, with the facts of its newest attempt; `attempt` is 0 before the first."""
+
+    id: str
+    name: str
+    type: str
+    status: str
+    attempt: int
+    reason: str
+    fault: str
+    exit_code: int | None
+    waiting_for: str
+    result: Result
+    warnings: list[str]
+    seconds: float | None
+    log_bytes: int
+    created_at: str
+    launched_at: str
+    scheduled_at: str
+    containers_started_at: str
+    started_at: str
+    finished_at: str
+    timings: dict[str, float]
+    waterfall: list[Span]
+
+
+class Build(TypedDict):
+    """One build."""
+
+    repository: str
+    number: int
+    status: str
+    reason: str
+    pipeline: str
+    namespace: str
+    commit: Commit
+    trigger: Trigger
+    created_at: str
+    finished_at: str
+    seconds: float | None
+    cancel_requested: bool
+    stages: list[Stage]
+
+
+class PipelineRecord(TypedDict):
+    """One repository that has a pipeline."""
+
+    repository: str
+    created_at: str
+
+
+class Error(TypedDict):
+    """Why a request was not done: a word for programs, a sentence for people, and more sentences where there are."""
+
+    code: str
+    message: str
+    details: list[str]
