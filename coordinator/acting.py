@@ -67,7 +67,7 @@ class Actor:
 
     def _release(self, build: Build) -> None:
         """Remove the build's Secret, once: where Jobs are kept for a while, their build is looked at often."""
-        secret = keys.build_secret_name(build.repository, build.number)
+        secret = keys.build_secret_name(build.repository, build.number, build.run)
         if secret not in self._released:
             self._launcher.release(build.pipeline.namespace, secret)
             self._released[secret] = None

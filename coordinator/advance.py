@@ -99,7 +99,7 @@ def advance(build: Build, seen: Observation, limits: Limits) -> Step:
 def startable(build: Build) -> Iterator[Stage]:
     """The stages that may start now: never tried, and all before them succeeded or were not asked for."""
     for stage in build.stages:
-        if stage.status is Status.PENDING and not stage.attempts:
+        if stage.status is Status.PENDING and not stage.current:
             yield stage
         if stage.status not in (Status.SUCCESS, Status.SKIPPED):
             return
@@ -171,7 +171,7 @@ def _take_in_stage(build: Build, stage: Stage, seen: Observation, limits: Limits
 
 def _may_repeat(stage: Stage) -> bool:
     """A publish is never repeated by itself: half of it may be out in the world."""
-    return stage.spec.type != DOCKER_PUBLISH and len(stage.attempts) < MAX_ATTEMPTS
+    return stage.spec.type != DOCKER_PUBLISH and len(stage.current) < MAX_ATTEMPTS
 
 
 def _stop(build: Build, seen: Observation) -> Build:
@@ -184,7 +184,7 @@ def _stop(build: Build, seen: Observation) -> Build:
 def _stop_stage(stage: Stage, seen: Observation) -> Stage:
     if stage.status.finished:
         return stage
-    if not stage.attempts:
+    if not stage.current:
         return replace(stage, cancelled=True)
     last = stage.attempts[-1]
     if last.launched_at:
@@ -202,7 +202,7 @@ def _skip(build: Build) -> Build:
     return replace(
         build,
         stages=tuple(
-            replace(stage, skipped=reason) if stage.status is Status.PENDING and not stage.attempts else stage
+            replace(stage, skipped=reason) if stage.status is Status.PENDING and not stage.current else stage
             for stage in build.stages
         ),
     )

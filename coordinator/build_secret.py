@@ -44,7 +44,7 @@ def secret_manifest(build: Build, settings: Settings, credentials: Mapping[str, 
         "type": PULL_SECRET if pull else "Opaque",
         "immutable": True,
         "metadata": {
-            "name": keys.build_secret_name(build.repository, build.number),
+            "name": keys.build_secret_name(build.repository, build.number, build.run),
             "namespace": build.pipeline.namespace,
             "labels": {keys.LABEL_MANAGED: keys.MANAGED_BY, keys.LABEL_BUILD: str(build.number)},
             "annotations": {keys.ANNOTATION_BUILD_KEY: keys.build_key(build.repository, build.number)},

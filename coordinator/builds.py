@@ -6,6 +6,7 @@ from dataclasses import replace
 from coordinator.allowed_namespaces import check_namespace
 from coordinator.expand import Request, expand, needs_image, with_defaults
 from coordinator.manifests import check_contexts
+from coordinator.resuming import with_resumed
 from coordinator.settings import Settings
 from coordinator.store import BuildStore
 from shared.clock import timestamp
@@ -73,6 +74,10 @@ class Builds:
         return self._store.update_build(
             repository, number, lambda b: b if b.finished or b.cancel_requested else replace(b, cancel_requested=reason)
         )
+
+    def resume(self, repository: Repository, number: int, stage_id: str) -> Build:
+        """Run a finished build again from one stage on; raises NotFound, or Conflict where that cannot be."""
+        return self._store.update_build(repository, number, lambda build: with_resumed(build, stage_id))
 
     def _newest_image(self, repository: Repository) -> str:
         """The image that the newest build with one made, or ""."""

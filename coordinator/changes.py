@@ -33,6 +33,11 @@ class BuildChanges:
         """True once the service stops."""
         return self._closed
 
+    def revision(self, key: str) -> int:
+        """The newest revision that is known of the build at `key`, or 0."""
+        with self._condition:
+            return self._revisions.get(key, 0)
+
     def wait(self, key: str, revision: int, timeout_s: float) -> bool:
         """Wait until the build at `key` is newer than `revision`; False when the time is over first."""
         with self._condition:

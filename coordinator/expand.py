@@ -8,12 +8,13 @@ from coordinator.fitting import MAX_NEW_BUILD_BYTES
 from coordinator.settings import Settings
 from shared import keys
 from shared.codec import encode
-from shared.errors import InputError
+from shared.errors import InputError, NotFound
 from shared.keys import stage_ids
 from shared.model import (
     COMMAND,
     DOCKER_BUILD,
     DOCKER_PUBLISH,
+    NOT_ASKED_FOR,
     Build,
     Commit,
     Pipeline,
@@ -54,7 +55,7 @@ def expand(pipeline: Pipeline, request: Request, number: int, images: Mapping[st
     _check_selection(pipeline, ids, request.only)
     _check_secrets(pipeline)
     stages = tuple(
-        Stage(id_, spec, _image_of(spec, images), skipped="" if _selected(spec, id_, request.only) else "not asked for")
+        Stage(id_, spec, _image_of(spec, images), skipped="" if _selected(spec, id_, request.only) else NOT_ASKED_FOR)
         for id_, spec in zip(ids, pipeline.stages, strict=True)
     )
     inherited = _check_images(stages, request.inherited_image)
@@ -104,7 +105,7 @@ def _check_selection(pipeline: Pipeline, ids: tuple[str, ...], only: Collection[
     unknown = [name for name in only if name not in known]
     if unknown:
         names = ", ".join(repr(spec.name) for spec in pipeline.stages)
-        raise InputError(f"there is no stage {unknown[0]!r} in the pipeline; its stages are {names}")
+        raise NotFound(f"there is no stage {unknown[0]!r} in the pipeline; its stages are {names}")
 
 
 def _check_secrets(pipeline: Pipeline) -> None:

@@ -167,7 +167,7 @@ def _pull_secret(build: Build, settings: Settings) -> dict[str, Any]:
     """The node's login at the internal registry, where it wants one."""
     if not settings.registry_login.user:
         return {}
-    return {"imagePullSecrets": [{"name": keys.build_secret_name(build.repository, build.number)}]}
+    return {"imagePullSecrets": [{"name": keys.build_secret_name(build.repository, build.number, build.run)}]}
 
 
 def _uses_builder(stage: Stage) -> bool:
@@ -190,7 +190,7 @@ def _parts(build: Build, stage: Stage, settings: Settings, credentials: Iterable
     if stage.spec.type == COMMAND:
         handoff = {"medium": "Memory", "sizeLimit": HANDOFF_SIZE}
         yield _Part({"name": "handoff", "emptyDir": handoff}, stage=keys.HANDOFF, user=keys.HANDOFF)
-    secret = keys.build_secret_name(build.repository, build.number)
+    secret = keys.build_secret_name(build.repository, build.number, build.run)
     files = {"secretName": secret, "items": _items(credentials)}
     yield _Part({"name": "credentials", "secret": files}, stage=keys.CREDENTIALS, read_only=True)
     if settings.builder_tls and _uses_builder(stage):

@@ -33,7 +33,7 @@ class Metrics:
         self._builds.labels(build.status.value).inc()
         self._build_seconds.observe(seconds_between(build.created_at, build.finished_at) or 0.0)
         for stage in build.stages:
-            for attempt in stage.attempts:
+            for attempt in stage.current:
                 for span in waterfall(attempt):
                     self._steps.labels(stage.spec.type, span.name).observe(span.seconds)
         for seconds in next_job_seconds(build):
@@ -49,7 +49,7 @@ class Metrics:
 
 def next_job_seconds(build: Build) -> list[float]:
     """For each two stages that ran one after the other: from the first one's end until the second one's Job."""
-    ran = [stage.attempts for stage in build.stages if stage.attempts]
+    ran = [stage.current for stage in build.stages if stage.current]
     gaps = (_gap(before[-1], after[0]) for before, after in pairwise(ran))
     return [gap for gap in gaps if gap is not None]
 

@@ -53,7 +53,7 @@ class Reconciler:
         self._limits = Limits(waiting_s=settings.waiting_limit_s)
         self._jobs = JobCache()
         self._actor = Actor(settings, self._store, launcher, self._jobs)
-        self._finished: frozenset[str] = frozenset()  # builds that a resync saw as finished, which they stay
+        self._finished: dict[str, int] = {}  # builds that a resync saw as finished, with their revisions then
         self._queue = WorkQueue()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -133,7 +133,7 @@ class Reconciler:
     def _look_at(self, key: str) -> None:
         listed_at = self._jobs.listed_at  # before the Jobs: what this listing saw is in them
         jobs = self._jobs.of_build(key)  # before the reports: a Job seen as ended has written its report before
-        if key in self._finished and not jobs:
+        if not jobs and self._finished.get(key, -1) >= self._changes.revision(key):
             return  # at the start, the watches name every build that is kept
         stored = self._store.build_at(key)
         if stored is None:

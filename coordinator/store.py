@@ -1,7 +1,7 @@
 """Pipelines and builds in etcd: whole JSON values, changed only by compare-and-put."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -82,19 +82,21 @@ class BuildStore:
         """Every build with its key."""
         return tuple((entry.key, decode(Build, entry.value)) for entry in self._kv.list(keys.BUILDS))
 
-    def sort_builds(self, finished: Collection[str]) -> tuple[tuple[str, ...], frozenset[str]]:
-        """The keys of all builds, the unfinished and the finished. Those in `finished` are known to be, and not read.
+    def sort_builds(self, finished: Mapping[str, int]) -> tuple[tuple[str, ...], dict[str, int]]:
+        """The keys of all builds: the unfinished, and the finished with their revisions.
+
+        Those in `finished` at the revision that they have are known to be, and not read.
 
         One that cannot be read, as from a newer kontinuous, is in neither.
         """
-        unfinished, ended = [], set()
+        unfinished, ended = [], {}
         for entry in self._kv.list(keys.BUILDS):
-            match entry.key in finished or self._is_finished(entry):
+            match finished.get(entry.key) == entry.revision or self._is_finished(entry):
                 case True:
-                    ended.add(entry.key)
+                    ended[entry.key] = entry.revision
                 case False:
                     unfinished.append(entry.key)
-        return tuple(unfinished), frozenset(ended)
+        return tuple(unfinished), ended
 
     @staticmethod
     def _is_finished(entry: Entry) -> bool | None:

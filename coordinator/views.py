@@ -35,7 +35,7 @@ def build_view(build: Build) -> api_records.Build:
 
 def stage_view(stage: Stage) -> api_records.Stage:
     """A stage with its newest attempt as the API shows it; `attempt` is 0 before the first."""
-    attempt = stage.attempts[-1] if stage.attempts else Attempt(0, "", reason=stage.skipped)
+    attempt = stage.current[-1] if stage.current else Attempt(0, "", reason=stage.skipped)
     return {
         "id": stage.id,
         "name": stage.spec.name,

@@ -4,7 +4,15 @@ them, and the OpenAPI document is made of them.
 Times are UTC ISO-8601 with milliseconds, or "" for what has not happened; durations are seconds.
 """
 
-from typing import NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
+
+from msgspec import Meta
+
+_PART = "[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*"  # neither `.` nor `..`
+RepositoryName = Annotated[str, Meta(pattern=f"^[A-Za-z0-9.:-]+/{_PART}/{_PART}$")]
+SecretKey = Annotated[str, Meta(pattern="^[-._a-zA-Z0-9]*[-_a-zA-Z0-9][-._a-zA-Z0-9]*$", max_length=253)]
+"""As Kubernetes has it; it becomes a file's name."""
+Base64 = Annotated[str, Meta(pattern="^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")]
 
 
 class Commit(TypedDict):
@@ -105,6 +113,44 @@ class PipelineRecord(TypedDict):
 
     repository: str
     created_at: str
+
+
+class PipelineList(TypedDict):
+    """All pipelines that the caller may see."""
+
+    items: list[PipelineRecord]
+
+
+class BuildList(TypedDict):
+    """Builds, the newest first."""
+
+    items: list[Build]
+
+
+class NewPipeline(TypedDict):
+    """A repository to begin with, as `host/owner/name`."""
+
+    repository: RepositoryName
+
+
+class NewBuild(TypedDict):
+    """A build to start: of a branch, tag or commit, of all stages or of those named in `only`."""
+
+    ref: Annotated[str, Meta(min_length=1)]
+    only: NotRequired[list[str]]
+    source: NotRequired[str]
+
+
+class Health(TypedDict):
+    """That all is well."""
+
+    status: str
+
+
+class SecretData(TypedDict):
+    """A Secret's values: key → base64."""
+
+    data: dict[SecretKey, Base64]
 
 
 class Error(TypedDict):

@@ -157,8 +157,8 @@ def job_name(repository: Repository, number: int, stage_id: str, attempt: int) -
     return slug(repository.name, MAX_NAME - len(tail)) + tail
 
 
-def build_secret_name(repository: Repository, number: int) -> str:
-    """The name of the Secret that carries our own credentials for one build."""
-    digest = hashlib.sha256(f"{repository}/{number}".encode()).hexdigest()[:8]
+def build_secret_name(repository: Repository, number: int, run: int) -> str:
+    """The name of the Secret that carries our own credentials for one run of a build; it goes at that run's end."""
+    digest = hashlib.sha256(f"{repository}/{number}/{run}".encode()).hexdigest()[:8]
     tail = f"-{number}-{digest}"
     return slug(repository.name, MAX_NAME - len(tail)) + tail

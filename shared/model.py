@@ -16,6 +16,8 @@ Json = Any
 DOCKER_BUILD = "docker_build"
 DOCKER_PUBLISH = "docker_publish"
 COMMAND = "command"
+NOT_ASKED_FOR = "not asked for"
+"""Why a stage is skipped that a build was started without."""
 BUILT_IN_TYPES = (DOCKER_BUILD, COMMAND, DOCKER_PUBLISH)
 
 
@@ -125,7 +127,8 @@ class Attempt:
 class Stage:
     """One stage of a build. `id` is a slug of its name, unique in the build; `image` is the stage type's own image.
 
-    `skipped` says why it will not run ("" when it will); otherwise its status is its newest attempt's.
+    `skipped` says why it will not run ("" when it will); otherwise its status is its newest attempt's. `earlier` is
+    how many of the `attempts` belong to runs of the build before it was resumed.
     """
 
     id: str
@@ -134,20 +137,29 @@ class Stage:
     attempts: tuple[Attempt, ...] = ()
     skipped: str = ""
     cancelled: bool = False
+    earlier: int = 0
+
+    @property
+    def current(self) -> tuple[Attempt, ...]:
+        """The attempts of the build's present run."""
+        return self.attempts[self.earlier :]
 
     @property
     def status(self) -> Status:
         """SKIPPED, the newest attempt's status, CANCELLED before any attempt, or PENDING."""
         if self.skipped:
             return Status.SKIPPED
-        if self.attempts:
-            return self.attempts[-1].status
+        if self.current:
+            return self.current[-1].status
         return Status.CANCELLED if self.cancelled else Status.PENDING
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One build with all its stages and attempts: one value in etcd, at most 512 KiB."""
+    """One build with all its stages and attempts: one value in etcd, at most 512 KiB.
+
+    `run` is 1, and one more each time that it was resumed.
+    """
 
     repository: Repository
     number: int
@@ -161,6 +173,7 @@ class Build:
     cancel_requested: str = ""
     inherited_image: str = ""
     reason: str = ""
+    run: int = 1
 
     @property
     def status(self) -> Status:

@@ -7,7 +7,8 @@ import bottle
 
 from coordinator.api.auth import caller
 from coordinator.api.errors import JsonBottle
-from coordinator.api.requests import number_query, read_object, text_field, text_list_field
+from coordinator.api.operation import EVENTS, Kind, Operation, Query
+from coordinator.api.requests import number_query, read_body
 from coordinator.api.streams import KEEP_ALIVE, as_stream, event
 from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
@@ -27,17 +28,18 @@ log = logging.getLogger(__name__)
 def add_routes(app: JsonBottle, store: BuildStore, builds: Builds, changes: BuildChanges) -> None:
     """Add the routes of builds."""
 
-    @app.post(BUILDS)
+    @app.post(BUILDS, operation=Operation(201, body=api_records.NewBuild, errors=(422,)))
     def create_build(host: str, owner: str, name: str) -> api_records.Build:
-        body = read_object()
-        trigger = Trigger(text_field(body, "source", "api"), caller().login)
-        only = text_list_field(body, "only")
-        build = builds.create(Repository(host, owner, name), text_field(body, "ref"), trigger, only)
+        """Start a build of a branch, tag or commit."""
+        body = read_body(api_records.NewBuild)
+        trigger = Trigger(body.get("source", "api"), caller().login)
+        build = builds.create(Repository(host, owner, name), body["ref"], trigger, body.get("only", []))
         bottle.response.status = 201
         return build_view(build)
 
-    @app.get(BUILDS)
-    def list_builds(host: str, owner: str, name: str) -> dict[str, list[api_records.Build]]:
+    @app.get(BUILDS, operation=Operation(query=(Query("limit", Kind.INTEGER, "at most so many"),)))
+    def list_builds(host: str, owner: str, name: str) -> api_records.BuildList:
+        """List a pipeline's builds, the newest first."""
         repository = Repository(host, owner, name)
         store.pipeline(repository)
         found = store.builds(repository)[: number_query("limit", None)]
@@ -45,16 +47,26 @@ def add_routes(app: JsonBottle, store: BuildStore, builds: Builds, changes: Buil
 
     @app.get(f"{BUILDS}/<number:int>")
     def read_build(host: str, owner: str, name: str, number: int) -> api_records.Build:
+        """Read a build with its stages."""
         return build_view(store.build(Repository(host, owner, name), number).value)
 
-    @app.post(f"{BUILDS}/<number:int>/cancel")
+    @app.post(f"{BUILDS}/<number:int>/cancel", operation=Operation(202, errors=(409,)))
     def cancel_build(host: str, owner: str, name: str, number: int) -> api_records.Build:
+        """Ask for a build's end; its stages end within half a minute."""
         build = builds.cancel(Repository(host, owner, name), number, caller().login)
         bottle.response.status = 202
         return build_view(build)
 
-    @app.get(f"{BUILDS}/<number:int>/events")
+    @app.post(f"{BUILDS}/<number:int>/stages/<stage>/resume", operation=Operation(202, errors=(409,)))
+    def resume_build(host: str, owner: str, name: str, number: int, stage: str) -> api_records.Build:
+        """Run a finished build again from this stage on, as new attempts."""
+        build = builds.resume(Repository(host, owner, name), number, stage)
+        bottle.response.status = 202
+        return build_view(build)
+
+    @app.get(f"{BUILDS}/<number:int>/events", operation=Operation(media=(EVENTS,)))
     def watch_build(host: str, owner: str, name: str, number: int) -> Iterator[bytes]:
+        """Watch a build: an event `build` now and after each change, `end` once it has ended."""
         repository = Repository(host, owner, name)
         store.build(repository, number)
         return as_stream(_build_events(store, changes, repository, number))

@@ -1,12 +1,11 @@
 """Routes that say whether the coordinator lives, whether it can work, and how it fares."""
 
-from typing import Any
-
 import bottle
 
 from coordinator.api.errors import JsonBottle
+from coordinator.api.operation import TEXT, Operation
 from coordinator.metrics import CONTENT_TYPE, Metrics
-from shared import keys
+from shared import api_records, keys
 from shared.ports import KeyValue, ObjectStore
 
 
@@ -14,16 +13,19 @@ def add_routes(app: JsonBottle, kv: KeyValue, objects: ObjectStore, metrics: Met
     """Add the routes."""
 
     @app.get("/healthz", public=True)
-    def healthz() -> dict[str, Any]:
+    def healthz() -> api_records.Health:
+        """Say that the coordinator lives."""
         return {"status": "ok"}
 
     @app.get("/readyz", public=True)
-    def readyz() -> dict[str, Any]:
+    def readyz() -> api_records.Health:
+        """Say whether etcd and S3 answer, so that it can work."""
         kv.get(keys.PIPELINES)
         objects.list("readyz/")
         return {"status": "ok"}
 
-    @app.get("/metrics", public=True)
+    @app.get("/metrics", public=True, operation=Operation(media=(TEXT,)))
     def read_metrics() -> bytes:
+        """Read the figures that operators watch, in Prometheus' format."""
         bottle.response.content_type = CONTENT_TYPE
         return metrics.text()

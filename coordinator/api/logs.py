@@ -8,6 +8,7 @@ import bottle
 
 from coordinator.api.builds import BUILDS
 from coordinator.api.errors import JsonBottle
+from coordinator.api.operation import BYTES, EVENTS, Kind, Operation, Query
 from coordinator.api.requests import flag_query, number_query
 from coordinator.api.streams import KEEP_ALIVE, as_stream, event
 from coordinator.changes import BuildChanges
@@ -16,12 +17,19 @@ from coordinator.store import BuildStore
 from shared.errors import NotFound
 from shared.model import Repository
 
+_QUERY = (
+    Query("offset", Kind.INTEGER, "from this byte on"),
+    Query("attempt", Kind.INTEGER, "of this attempt; the newest where it is not given", least=1),
+    Query("follow", Kind.BOOLEAN, "go on until the attempt has ended, as an event stream"),
+)
+
 
 def add_routes(app: JsonBottle, store: BuildStore, logs: LogReader, changes: BuildChanges) -> None:
     """Add the routes of logs."""
 
-    @app.get(f"{BUILDS}/<number:int>/stages/<stage>/logs")
+    @app.get(f"{BUILDS}/<number:int>/stages/<stage>/logs", operation=Operation(media=(BYTES, EVENTS), query=_QUERY))
     def read_log(host: str, owner: str, name: str, number: int, stage: str) -> Iterator[bytes]:
+        """Read a stage's log: what is stored, or with `follow` an event stream until the attempt has ended."""
         repository = Repository(host, owner, name)
         found = find_stage(store.build(repository, number).value, stage)
         offset = number_query("offset", 0) or 0

@@ -3,7 +3,8 @@
 import bottle
 
 from coordinator.api.errors import HttpError, JsonBottle
-from coordinator.api.requests import read_object, text_field
+from coordinator.api.operation import Operation
+from coordinator.api.requests import read_body
 from coordinator.builds import Builds
 from coordinator.store import BuildStore
 from coordinator.views import pipeline_view
@@ -15,12 +16,14 @@ def add_routes(app: JsonBottle, store: BuildStore, builds: Builds) -> None:
     """Add the routes of pipelines."""
 
     @app.get("/api/v1/pipelines")
-    def list_pipelines() -> dict[str, list[api_records.PipelineRecord]]:
+    def list_pipelines() -> api_records.PipelineList:
+        """List the pipelines."""
         return {"items": [pipeline_view(record) for record in store.pipelines()]}
 
-    @app.post("/api/v1/pipelines")
+    @app.post("/api/v1/pipelines", operation=Operation(201, body=api_records.NewPipeline, errors=(404, 409)))
     def create_pipeline() -> api_records.PipelineRecord:
-        record = builds.create_pipeline(_repository(text_field(read_object(), "repository")))
+        """Begin to serve a repository."""
+        record = builds.create_pipeline(_repository(read_body(api_records.NewPipeline)["repository"]))
         bottle.response.status = 201
         return pipeline_view(record)
 

@@ -1,18 +1,29 @@
 """Reading what a request brings: its JSON body and its query, with clear errors."""
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 import bottle
+import msgspec
 from cheroot.errors import MaxSizeExceeded
 
 from coordinator.api.errors import HttpError
+
+T = TypeVar("T")
 
 MAX_BODY_BYTES = 1024 * 1024
 PIECE_BYTES = 64 * 1024
 
 
-def read_object() -> dict[str, Any]:
+def read_body(kind: type[T]) -> T:
+    """The body as an object of a record's type. Raises HttpError 400 that names the field, or 413."""
+    try:
+        return msgspec.convert(_read_object(), kind)
+    except msgspec.ValidationError as error:
+        raise HttpError(400, "bad_field", f"the body does not fit: {error}") from error
+
+
+def _read_object() -> dict[str, Any]:
     """The body as a JSON object; {} where there is none. Raises HttpError 400 or 413."""
     data = _read_body()
     if not data:
@@ -41,22 +52,6 @@ def _read_body() -> bytes:
     except (ValueError, OSError) as error:
         raise HttpError(400, "bad_body", f"the body cannot be read: {error}") from error
     return data
-
-
-def text_field(body: dict[str, Any], name: str, default: str | None = None) -> str:
-    """A string in the body; raises HttpError 400 where it is missing and has no default, or is no string."""
-    value = body.get(name, default)
-    if not isinstance(value, str):
-        raise HttpError(400, "bad_field", f"{name!r} is not a string" if name in body else f"{name!r} is missing")
-    return value
-
-
-def text_list_field(body: dict[str, Any], name: str) -> tuple[str, ...]:
-    """A list of strings in the body, empty where it is missing; raises HttpError 400."""
-    value = body.get(name) or []
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise HttpError(400, "bad_field", f"{name!r} is not a list of strings")
-    return tuple(value)
 
 
 def number_query(name: str, default: int | None) -> int | None:

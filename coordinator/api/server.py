@@ -9,7 +9,7 @@ from weakref import WeakSet
 from cheroot import wsgi
 from cheroot.server import HTTPConnection, HTTPRequest
 
-from coordinator.api import builds, health, logs, pipelines, secrets
+from coordinator.api import builds, documents, health, logs, pipelines, secrets
 from coordinator.api.auth import AuthPlugin
 from coordinator.api.errors import JsonBottle, code_of, error_body
 from coordinator.builds import Builds
@@ -45,6 +45,7 @@ def make_app(
     logs.add_routes(app, store, log_reader, changes)
     if intake is not None:
         secrets.add_routes(app, intake)
+    documents.add_routes(app)
     return app
 
 

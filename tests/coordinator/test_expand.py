@@ -93,7 +93,7 @@ def test_a_build_that_is_too_large_is_refused() -> None:
     st.integers(0, 10**8),
 )
 def test_no_stage_may_name_the_secret_with_our_credentials(repository: Repository, number: int) -> None:
-    name = build_secret_name(repository, number)
+    name = build_secret_name(repository, number, 1)
     with pytest.raises(InputError, match="own Secrets"):
         expanded(replace(SCRIPT, secrets=("mine", name)))
 

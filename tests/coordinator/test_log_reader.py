@@ -55,7 +55,7 @@ class Desk:
         """Begin a new attempt, with its Job running."""
         made = self.change(lambda made: with_attempt(made, "test", status=Status.RUNNING))
         stage = made.stages[0]
-        self.launcher.launch(job_manifest(made, stage, stage.attempts[-1], settings()), [])
+        self.launcher.launch(job_manifest(made, stage, stage.attempts[-1], settings(), ()), [])
         ref = JobRef(made.pipeline.namespace, stage.attempts[-1].job)
         self.launcher.run(ref)
         return ref

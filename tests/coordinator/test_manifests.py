@@ -23,7 +23,7 @@ from shared.model import Build, StageContext, StageSpec
 from tests.coordinator.samples import BUILD, IMAGE, PUBLISH, SHA, TEST, build, settings, succeeded, with_attempt
 
 BUILD_KEY = "/kontinuous/state/builds/local/ab12/hello/00000003"
-SECRET = "hello-3-d9486567"
+SECRET = "hello-3-aca500f8"
 SOCKET = "unix:///run/x/docker.sock"
 ITEMS = [{"key": name, "path": name} for name in ("etcd-user", "etcd-password", "s3-access-key", "s3-secret-key")]
 STRICT = {

@@ -2,9 +2,6 @@
 coordinator."""
 
 import threading
-from collections.abc import Iterator
-
-import pytest
 
 from coordinator.changes import BuildChanges
 from shared import keys
@@ -16,14 +13,6 @@ from tests.coordinator.samples import BUILD, IMAGE, PUBLISH, REPOSITORY, TEST
 from tests.coordinator.world import FlakyKeyValue, PlayedStage, World, context_of, stored
 from tests.fakes.fake_launcher import FakeLauncher
 from tests.waiting import wait_for
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    world.play()
-    yield world
-    world.close()
 
 
 def statuses(made: Build) -> list[Status]:
@@ -75,7 +64,7 @@ def test_later_stages_get_the_image_that_was_built_and_the_builds_credentials(wo
     ref = JobRef("acaleph", done.stages[1].attempts[0].job)
     assert context_of(world.launcher.manifests[ref]).image == IMAGE
     assert [secret["metadata"]["name"] for secret in world.launcher.secrets[ref]] == [
-        keys.build_secret_name(done.repository, done.number)
+        keys.build_secret_name(done.repository, done.number, 1)
     ]
 
 

@@ -136,9 +136,15 @@ def test_builds_are_sorted_without_reading_those_known_as_finished(store: BuildS
     unreadable = kv.get(three)
     assert unreadable is not None
     kv.replace(three, b'{"repository": 1}', unreadable.revision)
-    unfinished, finished = store.sort_builds(frozenset())
-    assert (unfinished, finished) == ((two,), {one})
-    assert store.sort_builds({three}) == ((two,), {one, three})
+    unfinished, finished = store.sort_builds({})
+    ended = kv.get(one)
+    broken = kv.get(three)
+    assert ended is not None
+    assert broken is not None
+    assert (unfinished, finished) == ((two,), {one: ended.revision})
+    known = {three: broken.revision}
+    assert store.sort_builds(known) == ((two,), {one: ended.revision, **known})
+    assert store.sort_builds({three: broken.revision - 1})[1] == {one: ended.revision}
 
 
 def test_reports_are_found_by_stage_and_attempt(store: BuildStore, kv: FakeKeyValue) -> None:

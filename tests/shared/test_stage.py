@@ -131,7 +131,7 @@ def test_a_value_too_short_to_be_masked_is_named_without_being_shown(stage: Stag
 def test_a_secret_that_is_not_there_is_named(stage: StageHarness) -> None:
     stage.context = replace(stage.context, secrets=("docker-credentials",))
     code, _, _ = stage.run("silent")
-    assert code == EXIT_INFRASTRUCTURE
+    assert code == EXIT_INPUT
     assert "docker-credentials" in stage.report.reason
 
 

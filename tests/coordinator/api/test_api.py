@@ -155,7 +155,7 @@ def test_only_the_stages_that_were_asked_for_run(server: Server) -> None:
         ("PENDING", ""),
         ("SKIPPED", "not asked for"),
     ]
-    error_of(server.ask("POST", BUILDS, json={"ref": "main", "only": ["Nope"]}), 422, "input")
+    error_of(server.ask("POST", BUILDS, json={"ref": "main", "only": ["Nope"]}), 404, "not_found")
     assert "no earlier build" in error_of(
         server.ask("POST", BUILDS, json={"ref": "main", "only": ["unit-test"]}), 422, "input"
     )

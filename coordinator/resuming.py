@@ -1,0 +1,45 @@
+"""Resuming: a finished build runs again from one of its stages on, as new attempts. Pure."""
+
+from dataclasses import replace
+
+from shared.errors import Conflict, NotFound
+from shared.model import NOT_ASKED_FOR, Build, Stage
+from shared.status import Status
+
+
+def with_resumed(build: Build, stage_id: str) -> Build:
+    """The build, unfinished again: the stage and all after it will run, those before it stay as they are.
+
+    Raises Conflict where the build has not ended, or where a stage before that one did not succeed; NotFound for a
+    stage that it does not have.
+    """
+    index = next((i for i, stage in enumerate(build.stages) if stage_id in (stage.id, stage.spec.name)), None)
+    if index is None:
+        raise NotFound(f"build {build.number} of {build.repository} has no stage {stage_id!r}")
+    if not build.finished:
+        raise Conflict(f"build {build.number} of {build.repository} still runs: cancel it first, or wait for its end")
+    for stage in build.stages[:index]:
+        if not _stands(stage):
+            raise Conflict(f"stage {stage.spec.name!r} comes first and did not succeed: resume from that one")
+    chosen = _reopened(build.stages[index])
+    after = (stage if _not_asked_for(stage) else _reopened(stage) for stage in build.stages[index + 1 :])
+    return replace(
+        build,
+        stages=(*build.stages[:index], chosen, *after),
+        run=build.run + 1,
+        finished_at="",
+        cancel_requested="",
+        reason="",
+    )
+
+
+def _stands(stage: Stage) -> bool:
+    return stage.status is Status.SUCCESS or _not_asked_for(stage)
+
+
+def _not_asked_for(stage: Stage) -> bool:
+    return stage.skipped == NOT_ASKED_FOR
+
+
+def _reopened(stage: Stage) -> Stage:
+    return replace(stage, earlier=len(stage.attempts), skipped="", cancelled=False)

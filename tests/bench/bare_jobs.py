@@ -1,0 +1,75 @@
+"""The baseline on a cluster: bare Jobs of one container that does nothing, waited for by a pod watch."""
+
+import secrets
+import threading
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client, config, watch
+
+LABEL = "bench.kontinuous.io/bare"
+LIMIT_S = 600
+
+
+class BareJobs:
+    """Creates Jobs and sees their pods end, all through one watch, as a tool that waits for pods would."""
+
+    def __init__(self, kubeconfig: Path, namespace: str, image: str) -> None:
+        api = config.new_client_from_config(str(kubeconfig))
+        self._batch, self._core = client.BatchV1Api(api), client.CoreV1Api(api)
+        self._namespace, self._image = namespace, image
+        self._ended: dict[str, str] = {}
+        self._changed = threading.Condition()
+        self._watch = watch.Watch()
+        threading.Thread(target=self._see, daemon=True).start()
+
+    def chain(self, length: int) -> None:
+        """Run Jobs one after another: each is created when the pod of the one before has ended."""
+        for _ in range(length):
+            name = f"bare-{secrets.token_hex(5)}"
+            self._batch.create_namespaced_job(self._namespace, self._job(name))
+            with self._changed:
+                if not self._changed.wait_for(lambda name=name: name in self._ended, LIMIT_S):
+                    raise RuntimeError(f"{name} has not ended in {LIMIT_S} s")
+            if self._ended[name] != "Succeeded":
+                raise RuntimeError(f"{name} is {self._ended[name]}")
+
+    def close(self) -> None:
+        """Remove all of them."""
+        self._watch.stop()
+        self._batch.delete_collection_namespaced_job(
+            self._namespace, label_selector=LABEL, propagation_policy="Background"
+        )
+
+    def _see(self) -> None:
+        for event in self._watch.stream(
+            self._core.list_namespaced_pod, self._namespace, label_selector=LABEL, timeout_seconds=24 * 3600
+        ):
+            pod = event["object"]
+            if pod.status.phase in ("Succeeded", "Failed"):
+                with self._changed:
+                    self._ended[pod.metadata.labels["job-name"]] = pod.status.phase
+                    self._changed.notify_all()
+
+    def _job(self, name: str) -> dict[str, Any]:
+        container = {
+            "name": "user",
+            "image": self._image,
+            "imagePullPolicy": "IfNotPresent",
+            "command": ["true"],
+        }
+        pod = {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "containers": [container],
+        }
+        labels = {LABEL: "true"}
+        return {
+            "metadata": {"name": name, "labels": labels},
+            "spec": {
+                "backoffLimit": 0,
+                "ttlSecondsAfterFinished": 600,
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            },
+        }
