@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("tests.contract.launcher_contract", "tests.contract.job_runner")
+
 from local.engine import Engine, find_engine
 from local.home import ENGINE_HOME_VARIABLE, Home, open_home
 from local.images import ensure_images

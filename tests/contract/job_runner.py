@@ -90,9 +90,14 @@ class JobRunner:
         # Kubernetes reads `$$` as one dollar sign; scripts are to arrive as they are written.
         return {**basics, "command": ["sh", "-c", script.replace("$", "$$")], **fields}
 
+    @staticmethod
+    def new_name() -> str:
+        """A name that nothing has."""
+        return f"contract-{secrets.token_hex(4)}"
+
     def manifest(self, *containers: Manifest, **fields: Any) -> dict[str, Any]:
         """A Job of a fresh name."""
-        name = f"contract-{secrets.token_hex(4)}"
+        name = self.new_name()
         self.refs.append(JobRef(self.namespace, name))
         return job_manifest(name, self.namespace, containers, **fields)
 

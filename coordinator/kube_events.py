@@ -1,0 +1,75 @@
+"""Asking for events about Jobs that puzzle: they wait for long, or ended in an error that no pod explains."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from coordinator.kube_api import KubeApi, KubeError
+from coordinator.kube_jobs import KubeJobs
+from coordinator.kube_state import Seen, has_ended, needs_events
+from shared.ports import JobRef
+
+TICK_S = 0.25
+FIRST_S = 2.0
+"""So long a Job may take to start before anything is asked: most need no more."""
+AFTER_END_S = 0.3
+"""An event may be written a moment after the end that it explains."""
+FACTOR = 1.5
+LONGEST_S = 10.0
+NEVER = float("inf")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Puzzle:
+    """When to ask about a Job, and how long to wait until the next time."""
+
+    ended: bool
+    due: float
+    pause_s: float = FIRST_S
+
+
+class KubeEvents:
+    """Looks at all Jobs a few times a second, in a thread of its own, and asks where it must."""
+
+    def __init__(self, api: KubeApi, jobs: KubeJobs) -> None:
+        self._api = api
+        self._jobs = jobs
+        self._puzzles: dict[JobRef, _Puzzle] = {}
+        self._stop = threading.Event()
+        threading.Thread(target=self._run, name="events", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop; does not wait."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.wait(TICK_S):
+            known = (self._jobs.seen(ref) for ref in self._jobs.refs())
+            puzzling = {seen.ref: seen for seen in known if seen and needs_events(seen)}
+            self._puzzles = {ref: self._puzzle(seen) for ref, seen in puzzling.items()}
+            for ref, puzzle in self._puzzles.items():
+                if puzzle.due <= time.monotonic() and not self._stop.is_set():
+                    self._ask(puzzling[ref], puzzle)
+
+    def _puzzle(self, seen: Seen) -> _Puzzle:
+        """The one that is known, unless the Job has ended since: then it is asked once more."""
+        ended, known = has_ended(seen), self._puzzles.get(seen.ref)
+        if known is not None and known.ended == ended:
+            return known
+        return _Puzzle(ended, time.monotonic() + (AFTER_END_S if ended else FIRST_S))
+
+    def _ask(self, seen: Seen, puzzle: _Puzzle) -> None:
+        puzzle.pause_s = min(FACTOR * puzzle.pause_s, LONGEST_S)
+        puzzle.due = NEVER if puzzle.ended else time.monotonic() + puzzle.pause_s
+        about = seen.pod or seen.job or {"metadata": {"namespace": seen.ref.namespace, "name": seen.ref.name}}
+        namespace, name = about["metadata"]["namespace"], about["metadata"]["name"]
+        query = {"fieldSelector": f"involvedObject.name={name}"}
+        try:
+            found = self._api.call("GET", f"/api/v1/namespaces/{namespace}/events", query)["items"]
+        except KubeError as error:
+            log.warning("the events of %s cannot be read: %s", name, error)
+            found = []
+        self._jobs.put_events(seen.ref, found, explained=puzzle.ended)
