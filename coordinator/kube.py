@@ -18,9 +18,11 @@ from coordinator.kube_log import KubeLog
 from coordinator.kube_watch import KubeWatch, Sink
 from shared.errors import InfrastructureError, InputError
 from shared.keys import LABEL_MANAGED, MANAGED_BY
-from shared.ports import JobPhase, JobRef, JobState, Manifest
+from shared.ports import JobPhase, JobRef, JobState, LiveLog, Manifest
 
 SELECTOR = f"{LABEL_MANAGED}={MANAGED_BY}"
+LIVE_LOG_BYTES = 4 * 1024 * 1024
+"""A kubelet keeps the newest 10 MiB of a log by default (containerLogMaxSize), and no offset says what is missing."""
 TICK_S = 0.5
 LISTED_S = 20
 STRICT = {"fieldValidation": "Strict"}
@@ -28,6 +30,8 @@ STRICT = {"fieldValidation": "Strict"}
 
 class KubeLauncher:
     """Implements `shared.ports.Launcher` in `namespaces`, which are all in which it may have Jobs."""
+
+    live_log = LiveLog(LIVE_LOG_BYTES, loses_returns=True)
 
     def __init__(self, namespaces: Collection[str], api: KubeApi | None = None) -> None:
         """Begins to watch. Raises InputError where no cluster is configured."""

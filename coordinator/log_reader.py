@@ -5,7 +5,8 @@ places, and a reader may change from one to the other without losing or repeatin
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from coordinator.changes import BuildChanges
 from coordinator.pump import pumped
@@ -19,6 +20,13 @@ FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0
 
 log = logging.getLogger(__name__)
+
+
+class Piece(NamedTuple):
+    """Some bytes of a log, none for a sign of life, and where in it they are."""
+
+    offset: int
+    data: bytes
 
 
 class LogReader:
@@ -45,33 +53,38 @@ class LogReader:
 
     def follow(
         self, repository: Repository, number: int, stage_id: str, attempt: int | None, offset: int = 0
-    ) -> Iterator[bytes]:
+    ) -> Iterator[Piece]:
         """Yield the log from byte `offset` on, as it is written, until the attempt has ended or the service stops.
 
-        Yields b"" at once and while nothing comes, so that a caller can notice that its reader has left. Without
-        `attempt`, it is the newest one that the stage has, or else its first, which is waited for. Waits while a
-        store or the launcher is down; raises NotFound where the build is no more.
+        Yields no bytes at once and while none come, so that a caller can notice that its reader has left. Without
+        `attempt`, it is the newest one of the build's present run, or else its first, which is waited for. Waits
+        while a store or the launcher is down; raises NotFound where the build is no more.
         """
-        yield b""
+        yield Piece(offset, b"")
         pause_s = FIRST_PAUSE_S
+        was_live = False
         while not self._changes.closed:
             before, revision = offset, 0
             try:
                 stored = self._store.build(repository, number)
                 revision = stored.revision
                 stage = find_stage(stored.value, stage_id)
-                attempt = attempt or len(stage.attempts) or None
+                attempt = attempt or (stage.current[-1].number if stage.current else None)
                 found = next((each for each in stage.attempts if each.number == attempt), None)
                 ended = found.status.finished if found else stage.status.finished
+                is_live = self._is_live(found, offset)
+                if was_live and not is_live:
+                    offset = self._place_in_store(stored.value, stage, found, offset)
+                was_live = is_live
                 for data in self._pieces(stored.value, stage, found, offset):
+                    yield Piece(offset, data)
                     offset += len(data)
-                    yield data
             except InfrastructureError as error:
                 log.info("the log of %s of build %d of %s is waited for: %s", stage_id, number, repository, error)
             else:
                 if ended:
                     return
-            yield b""
+            yield Piece(offset, b"")
             pause_s = FIRST_PAUSE_S if offset > before else min(2 * pause_s, LONGEST_PAUSE_S)
             if self._changes.wait(keys.build_key(repository, number), revision, pause_s):
                 pause_s = FIRST_PAUSE_S
@@ -80,18 +93,32 @@ class LogReader:
         """What can be had now: live while the attempt runs, from the store once it has ended."""
         if attempt is None or not (attempt.launched_at or attempt.status.finished):
             return
-        if attempt.status.finished:
-            yield from self.read(build.repository, build.number, stage.id, attempt.number, offset)
-        else:
+        if self._is_live(attempt, offset):
             yield from self._live(build, attempt, offset)
+        else:
+            yield from self.read(build.repository, build.number, stage.id, attempt.number, offset)
+
+    def _is_live(self, attempt: Attempt | None, offset: int) -> bool:
+        """Whether the container can give what comes at `offset`; else the store must."""
+        return attempt is not None and not attempt.status.finished and offset < self._launcher.live_log.reach
 
     def _live(self, build: Build, attempt: Attempt, offset: int) -> Iterator[bytes]:
-        """Yield from the container what lies past `offset`, and b"" while it is silent, until it ends."""
+        """Yield from the container what lies past `offset`, and b"" while it is silent, until it ends or its log is
+        too long to be had from there."""
         skip = offset
         with self._launcher.follow(JobRef(build.pipeline.namespace, attempt.job)) as stream:
             for data in pumped(stream, self._changes):
                 yield data[skip:]
+                offset += max(0, len(data) - skip)
                 skip = max(0, skip - len(data))
+                if offset >= self._launcher.live_log.reach:
+                    return
+
+    def _place_in_store(self, build: Build, stage: Stage, attempt: Attempt | None, shown: int) -> int:
+        """Where in the stored log one goes on who was shown `shown` bytes live."""
+        if attempt is None or not self._launcher.live_log.loses_returns:
+            return shown
+        return place_after(self.read(build.repository, build.number, stage.id, attempt.number), shown)
 
     def _read_chunks(self, prefix: str, offset: int) -> Iterator[bytes]:
         """Yield the chunks from `offset` on, up to the first gap."""
@@ -113,6 +140,21 @@ class LogReader:
             yield from self._objects.read(keys.log_archive(prefix), offset)
         except ObjectMissing:
             return  # it runs still, or died: there are chunks only
+
+
+def place_after(log: Iterable[bytes], shown: int) -> int:
+    """How many bytes of `log` were needed for the first `shown` bytes of what it is without the carriage returns at
+    the ends of its lines."""
+    place, left, rest = 0, shown, b""
+    for piece in log:
+        rest += piece
+        *lines, rest = rest.split(b"\n")
+        for line in lines:
+            size = len(line) + 1 - line.endswith(b"\r")
+            if left < size:
+                return place + left
+            place, left = place + len(line) + 1, left - size
+    return place + min(left, len(rest))
 
 
 def find_stage(build: Build, stage_id: str) -> Stage:

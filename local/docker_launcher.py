@@ -33,16 +33,19 @@ from local.pod_translate import Place, translate
 from local.signals import Signals
 from shared.codec import decode
 from shared.errors import InfrastructureError
-from shared.ports import JobPhase, JobRef, JobState, Manifest
+from shared.ports import JobPhase, JobRef, JobState, LiveLog, Manifest
 
 log = logging.getLogger(__name__)
 
 _THREADS = 8
 _TICK_S = 0.5
+LOG_BYTES = 1 << 30  # what the containers' log driver keeps (local.pod_translate)
 
 
 class DockerLauncher:
     """Implements `shared.ports.Launcher` on the engine at `engine_url`, for one `instance` on the Docker `network`."""
+
+    live_log = LiveLog(LOG_BYTES, loses_returns=False)
 
     def __init__(
         self,

@@ -133,8 +133,19 @@ class JobState:
     containers_started_at: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LiveLog:
+    """What a launcher's `follow` can give: the first `reach` bytes of a log surely; whether the end of a line may lose
+    its carriage return on the way."""
+
+    reach: int
+    loses_returns: bool
+
+
 class Launcher(Protocol):
     """Where Jobs run: Kubernetes, or a Docker engine. Every call raises InfrastructureError when it cannot be done."""
+
+    live_log: LiveLog
 
     def launch(self, job: Manifest, secrets: Iterable[Manifest]) -> None:
         """Start a Job (with the Secrets it needs from us); one that exists already under this name and with

@@ -12,7 +12,7 @@ from coordinator.api.operation import BYTES, EVENTS, Kind, Operation, Query
 from coordinator.api.requests import flag_query, number_query
 from coordinator.api.streams import KEEP_ALIVE, as_stream, event
 from coordinator.changes import BuildChanges
-from coordinator.log_reader import LogReader, find_stage
+from coordinator.log_reader import LogReader, Piece, find_stage
 from coordinator.store import BuildStore
 from shared.errors import NotFound
 from shared.model import Repository
@@ -39,8 +39,8 @@ def add_routes(app: JsonBottle, store: BuildStore, logs: LogReader, changes: Bui
                 f"stage {found.id!r} of build {number} has no attempt {attempt}; it has {len(found.attempts)}"
             )
         if flag_query("follow"):
-            data = logs.follow(repository, number, found.id, attempt, offset)
-            return as_stream(_log_events(data, offset, changes))
+            pieces = logs.follow(repository, number, found.id, attempt, offset)
+            return as_stream(_log_events(pieces, offset, changes))
         bottle.response.content_type = "application/octet-stream"
         return _begun(logs.read(repository, number, found.id, attempt or len(found.attempts), offset))
 
@@ -50,14 +50,13 @@ def _begun(data: Iterator[bytes]) -> Iterator[bytes]:
     return chain([next(data, b"")], data)
 
 
-def _log_events(data: Iterator[bytes], offset: int, changes: BuildChanges) -> Iterator[bytes]:
-    for piece in data:
-        if not piece:
+def _log_events(pieces: Iterator[Piece], offset: int, changes: BuildChanges) -> Iterator[bytes]:
+    for piece in pieces:
+        if not piece.data:
             yield KEEP_ALIVE
             continue
-        text = base64.b64encode(piece).decode()
-        end = offset + len(piece)
-        yield event("log", {"offset": offset, "data": text}, id_=str(end))
-        offset = end
+        text = base64.b64encode(piece.data).decode()
+        offset = piece.offset + len(piece.data)
+        yield event("log", {"offset": piece.offset, "data": text}, id_=str(offset))
     if not changes.closed:  # a stream that only the service's own end has cut short has no `end`: ask again
         yield event("end", {"offset": offset})

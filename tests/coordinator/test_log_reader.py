@@ -6,16 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coordinator.changes import BuildChanges
-from coordinator.log_reader import LogReader, find_stage
+from coordinator.log_reader import LogReader, Piece, find_stage, place_after
 from coordinator.manifests import job_manifest
 from coordinator.store import BuildStore
 from shared import keys
 from shared.clock import timestamp
 from shared.errors import NotFound, StoreError
 from shared.model import Build
-from shared.ports import Change, JobRef
+from shared.ports import Change, JobRef, LiveLog
 from shared.status import Status
 from tests.coordinator.samples import NOW, REPOSITORY, TEST, build, settings, with_attempt
 from tests.fakes.fake_launcher import FakeLauncher
@@ -82,6 +84,9 @@ class Desk:
         return b"".join(self.reader.read(REPOSITORY, 1, "test", 1, offset))
 
     def follow(self, offset: int = 0, attempt: int | None = 1) -> Iterator[bytes]:
+        return (piece.data for piece in self.pieces(offset, attempt))
+
+    def pieces(self, offset: int = 0, attempt: int | None = 1) -> Iterator[Piece]:
         return self.reader.follow(REPOSITORY, 1, "test", attempt, offset)
 
 
@@ -289,3 +294,47 @@ def test_a_stage_is_found_by_id_or_name_and_else_named() -> None:
     assert find_stage(made, "unit-test") is find_stage(made, "Unit Test")
     with pytest.raises(NotFound, match="no stage 'tests'; it has build, unit-test"):
         find_stage(made, "tests")
+
+
+def test_a_log_too_long_to_be_had_live_is_read_on_from_the_store(desk: Desk) -> None:
+    """As on a cluster, where a node keeps only the newest part of a log."""
+    desk.launcher.live_log = LiveLog(reach=300, loses_returns=False)
+    ref = desk.begin()
+    desk.launcher.write(ref, LOG[:400])
+    pieces = desk.follow()
+    assert some(pieces, 400) == LOG[:400]
+    desk.chunks(0, 301, 600)
+    assert some(pieces, len(LOG) - 400) == LOG[400:]
+    desk.archive()
+    desk.end()
+    assert b"".join(pieces) == b""
+
+
+def test_what_the_live_log_lost_is_not_counted_when_the_store_goes_on(desk: Desk) -> None:
+    whole = b"one\r\ntwo\nthree\r\n\r\nfour\r\nfive"
+    desk.launcher.live_log = LiveLog(reach=1 << 20, loses_returns=True)
+    ref = desk.begin()
+    desk.launcher.write(ref, b"one\ntwo\nthree\n\nfo")  # as containerd passes it on
+    pieces = desk.pieces()
+    shown = b""
+    while len(shown) < 17:
+        shown += next(pieces).data
+    desk.launcher.finish(ref)
+    desk.archive(whole)
+    desk.end()
+    rest = [piece for piece in pieces if piece.data]
+    assert b"".join(piece.data for piece in rest) == b"ur\r\nfive"
+    assert rest[0].offset == whole.index(b"ur")
+
+
+@given(st.lists(st.sampled_from([b"a", b"bc", b"\r", b"\n", b"\r\n"]), max_size=30), st.data())
+def test_a_place_in_the_store_is_where_the_live_log_was(parts: list[bytes], data: st.DataObject) -> None:
+    whole = b"".join(parts)
+    live = b"\n".join(line.removesuffix(b"\r") for line in whole.split(b"\n")[:-1])
+    live += (b"\n" if b"\n" in whole else b"") + whole.split(b"\n")[-1]
+    shown = data.draw(st.integers(0, len(live)))
+    size = data.draw(st.integers(1, 5))
+    place = place_after((whole[at : at + size] for at in range(0, len(whole), size)), shown)
+    before = whole[:place]
+    kept = len(before) - sum(line.endswith(b"\r") for line in before.split(b"\n")[:-1])
+    assert kept == shown

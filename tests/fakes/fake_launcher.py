@@ -6,7 +6,7 @@ from dataclasses import replace
 from threading import Condition, Event
 
 from shared.keys import ANNOTATION_BUILD_KEY, STAGE_CONTAINER
-from shared.ports import ContainerEnd, JobPhase, JobRef, JobState, Manifest
+from shared.ports import ContainerEnd, JobPhase, JobRef, JobState, LiveLog, Manifest
 
 COMPLETED: Mapping[str, ContainerEnd] = {STAGE_CONTAINER: ContainerEnd(0, "Completed")}
 
@@ -20,6 +20,8 @@ class FakeLauncher:
     are not needed any more. Set `failure` to an error, and
     every call raises it.
     """
+
+    live_log = LiveLog(1 << 30, loses_returns=False)
 
     def __init__(self) -> None:
         self.launches: list[JobRef] = []
