@@ -10,10 +10,10 @@ DEPS := $(VENV)/.complete
 EXAMPLE ?= hello
 ARGS ?=
 
-.PHONY: help deps build run test lint format bench clean
+.PHONY: help deps build k8s-spec run test e2e cluster-up cluster-down lint format bench clean
 
 help: ## List the targets
-	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9_-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
 
 include images.mk
 
@@ -36,11 +36,24 @@ build: deps ## The wheel in dist/, and what `docker build -t TAG .` copies into 
 	$(BIN)/python -m build --quiet --wheel --outdir dist .
 	$(BIN)/python -m local.site coordinator/requirements.txt build/coordinator-site
 
+k8s-spec: ## Write deploy/ as the one file k8s-spec.yml.example (needs kubectl)
+	{ cat deploy/header.txt; kubectl kustomize deploy/default; } > k8s-spec.yml.tmp
+	mv k8s-spec.yml.tmp k8s-spec.yml.example
+
 run: deps ## Run the example repository through all three stage types (EXAMPLE=hello)
 	$(BIN)/kontinuous example $(EXAMPLE)
 
 test: deps ## Unit, property, contract and end-to-end tests, on real parts (ARGS=… for pytest)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --ignore=tests/cluster $(ARGS)
+
+e2e: deps ## The tests on a real Kubernetes, brought up for them (root, Debian, Go 1.25), or on that of KONTINUOUS_E2E_KUBECONFIG
+	$(BIN)/python -m tests.cluster run $(BIN)/python -m pytest tests/cluster $(ARGS)
+
+cluster-up: deps ## The Kubernetes of `make e2e`, to stay; `python -m tests.cluster env` prints how to use it
+	$(BIN)/python -m tests.cluster up
+
+cluster-down: deps ## Take that Kubernetes away with all its traces
+	$(BIN)/python -m tests.cluster down
 
 lint: deps ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

@@ -96,7 +96,7 @@ def _get(parser: Parser) -> None:
 def _create(parser: Parser) -> None:
     parser.add_argument("what", choices=("pipeline", "build"), help="what to create")
     parser.add_argument("repository", metavar="REPOSITORY", help="host/owner/name, such as github.com/acme/shop")
-    parser.add_argument("--ref", default="HEAD", help="for a build: the branch, tag or commit (default: HEAD)")
+    parser.add_argument("--ref", default="", help="for a build: branch, tag or commit (default: the default branch)")
     parser.add_argument("--stage", action="append", default=[], metavar="NAME", help="run only this stage; repeatable")
     parser.add_argument("-f", "--follow", action="store_true", help="show the build until it ends")
     _output(parser)

@@ -43,9 +43,10 @@ class Client:
         return cast(PipelineRecord, self._call("POST", "/api/v1/pipelines", {"repository": repository}))
 
     def start_build(self, repository: str, ref: str, only: list[str]) -> Build:
-        """Start a build of `ref`, of all stages or of those named in `only`."""
-        body: dict[str, Json] = {"ref": ref, "source": "cli"}
-        return cast(Build, self._call("POST", _builds_path(repository), body | ({"only": only} if only else {})))
+        """Start a build of `ref` ("": of the default branch), of all stages or of those named in `only`."""
+        chosen: dict[str, Json] = {"ref": ref, "only": only}
+        body = {"source": "cli"} | {name: value for name, value in chosen.items() if value}
+        return cast(Build, self._call("POST", _builds_path(repository), body))
 
     def builds(self, repository: str, limit: int) -> list[Build]:
         """A pipeline's builds, newest first."""

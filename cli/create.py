@@ -17,7 +17,7 @@ from shared.errors import EXIT_SUCCESS, InputError
 
 def execute(args: Namespace, program: LocalProgram) -> int:
     """Create what was asked for; with --follow the exit code is the build's."""
-    if args.what == "pipeline" and (args.stage or args.follow or args.ref != "HEAD"):
+    if args.what == "pipeline" and (args.stage or args.follow or args.ref):
         raise InputError("--ref, --stage and --follow are for `create build`")
     with interrupts.interruptible(), service.chosen(program, Screen(sys.stderr)) as chosen:
         match args.what:

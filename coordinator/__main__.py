@@ -2,24 +2,70 @@
 
 import logging
 import os
+import signal
 import sys
+import threading
 
-from coordinator.settings import Settings
-from shared.errors import InfrastructureError, KontinuousError
+from coordinator.allowed_namespaces import all_namespaces
+from coordinator.github import GitHub
+from coordinator.kube import KubeLauncher
+from coordinator.service import Service
+from coordinator.settings import DEFAULT_NAMESPACES, Settings
+from coordinator.settings_reader import read_settings
+from shared.errors import EXIT_SUCCESS, KontinuousError, StoreError
+from shared.etcd_kv import EtcdKeyValue
+from shared.s3_objects import S3Objects
+
+BUCKET_PAUSE_S = 2.0
+
+log = logging.getLogger(__name__)
 
 
 def main() -> int:
     """Read the settings and serve until told to stop; returns the exit code."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        Settings.from_environment(os.environ)
-        raise InfrastructureError(
-            "the settings are complete, but this version has no launcher for Kubernetes yet: "
-            "`kontinuous serve` runs the coordinator on one machine"
-        )
+        serve(read_settings(os.environ))
     except KontinuousError as error:
         print(f"kontinuous: {error}", file=sys.stderr)
         return error.exit_code
+    return EXIT_SUCCESS
+
+
+def serve(settings: Settings) -> None:
+    """Put one coordinator together and run it until SIGTERM or SIGINT."""
+    kv = EtcdKeyValue(settings.kv_address, user=settings.etcd_login.user, password=settings.etcd_login.password)
+    objects = S3Objects(
+        settings.s3_url,
+        settings.s3_bucket,
+        access_key=settings.s3_access_key,
+        secret_key=settings.s3_secret_key,
+        region=settings.s3_region,
+    )
+    launcher = KubeLauncher(all_namespaces(settings.pipeline_namespaces or DEFAULT_NAMESPACES))
+    github = GitHub(settings.github_url)
+    service = Service(settings, kv, objects, launcher, github, forge=github)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    server = threading.Thread(target=service.run, name="server")
+    server.start()
+    _make_bucket(objects, stopping)
+    log.info("kontinuous serves on port %d", service.port)
+    stopping.wait()
+    service.stop()
+    launcher.close()
+
+
+def _make_bucket(objects: S3Objects, stopping: threading.Event) -> None:
+    """Make the bucket as soon as S3 answers; until then /readyz says what is missing."""
+    while not stopping.is_set():
+        try:
+            objects.make_bucket()
+            return
+        except StoreError as error:
+            log.warning("the bucket is not there yet: %s", error)
+            stopping.wait(BUCKET_PAUSE_S)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from coordinator.job_cache import JobCache
 from coordinator.manifests import job_manifest
 from coordinator.settings import Settings
 from coordinator.store import BuildStore
+from coordinator.tokens import Tokens
 from shared import keys
 from shared.clock import timestamp, utc_now
 from shared.errors import InfrastructureError, InputError
@@ -31,6 +32,7 @@ class Actor:
         self._store = store
         self._launcher = launcher
         self._jobs = jobs
+        self._tokens = Tokens(store, settings)
         self._released: OrderedDict[str, None] = OrderedDict()
         self._held: dict[str, float] = {}  # Job → when it may be launched again, by the monotonic clock
 
@@ -97,7 +99,7 @@ class Actor:
         return None
 
     def _submit(self, build: Build, stage: Stage, attempt: Attempt) -> None:
-        credentials = credential_files(self._settings)
+        credentials = {**credential_files(self._settings), **self._tokens.credentials(build)}
         secret = secret_manifest(build, self._settings, credentials)
         self._launcher.launch(job_manifest(build, stage, attempt, self._settings, credentials), [secret])
 

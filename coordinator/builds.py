@@ -1,6 +1,6 @@
-"""What callers may do with pipelines and builds, whichever face they come through."""
+"""What callers may do with builds, whichever face they come through."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from coordinator.allowed_namespaces import check_namespace
@@ -11,7 +11,7 @@ from coordinator.settings import Settings
 from coordinator.store import BuildStore
 from shared.clock import timestamp
 from shared.errors import Conflict
-from shared.model import Build, PipelineRecord, Repository, Trigger
+from shared.model import Build, Commit, Repository, Trigger
 from shared.pipeline_file import parse
 from shared.ports import SourceHost
 from shared.stage_types import STAGE_TYPES, ParamSchema
@@ -26,26 +26,42 @@ def known_types(settings: Settings) -> Mapping[str, ParamSchema]:
 
 
 class Builds:
-    """Creates pipelines and builds, and cancels builds."""
+    """Creates, cancels and resumes builds."""
 
     def __init__(self, store: BuildStore, source: SourceHost, settings: Settings) -> None:
         self._store = store
         self._source = source
         self._settings = settings
 
-    def create_pipeline(self, repository: Repository) -> PipelineRecord:
-        """Begin to serve a repository; raises NotFound where there is none, Conflict where it has a pipeline."""
-        return self._store.create_pipeline(repository, self._source.clone_url(repository))
+    def create(
+        self, repository: Repository, ref: str, trigger: Trigger, token: str, only: Collection[str] = ()
+    ) -> Build:
+        """Start a build of a branch, tag or commit (no `ref`: of the default branch): read its file, expand, store.
 
-    def create(self, repository: Repository, ref: str, trigger: Trigger, only: Collection[str] = ()) -> Build:
-        """Start a build of a branch, tag or commit: read its pipeline file, expand it, store it.
-
-        `only` names the stages to run; all others are skipped. Raises NotFound for the repository, the ref or the
-        file, and PipelineFileError or InputError for what the file says.
+        `token` is the caller's access token at the source host. `only` names the stages to run; all others are skipped.
+        Raises NotFound for the repository, the ref or the file, and PipelineFileError or InputError for what the file
+        says.
         """
         self._store.pipeline(repository)
-        commit = self._source.commit(repository, ref)
-        text = self._source.read_file(repository, PIPELINE_FILE, commit.sha)
+        ref = ref or self._source.describe(repository, token).default_branch
+        commit = self._source.commit(repository, ref, token)
+        return self._store.create_build(repository, self.prepared(repository, commit, trigger, token, only))
+
+    def prepared(
+        self,
+        repository: Repository,
+        commit: Commit,
+        trigger: Trigger,
+        token: str,
+        only: Collection[str] = (),
+        fork_base: str = "",
+    ) -> Callable[[int], Build]:
+        """Read a commit's pipeline file and expand it; returns what makes the build of a number. Nothing is stored.
+
+        With `fork_base` the commit is a fork's, and the file is read at that commit of the base branch. Raises as
+        `create` does.
+        """
+        text = self._source.read_file(repository, PIPELINE_FILE, fork_base or commit.sha, token)
         pipeline = with_defaults(parse(text, known_types(self._settings)).pipeline, self._settings)
         check_namespace(repository, pipeline.namespace, self._settings.pipeline_namespaces)
         asks_image = bool(only) and any(needs_image(spec) for spec in pipeline.stages)
@@ -56,6 +72,7 @@ class Builds:
             trigger=trigger,
             only=only,
             inherited_image=self._newest_image(repository) if asks_image else "",
+            fork=bool(fork_base),
         )
 
         def make(number: int) -> Build:
@@ -64,7 +81,7 @@ class Builds:
             return build
 
         make(0)  # complain before a number is spent
-        return self._store.create_build(repository, make)
+        return make
 
     def cancel(self, repository: Repository, number: int, actor: str) -> Build:
         """Ask for a build's end; raises NotFound, or Conflict where it has ended already."""
@@ -80,9 +97,9 @@ class Builds:
         return self._store.update_build(repository, number, lambda build: with_resumed(build, stage_id))
 
     def _newest_image(self, repository: Repository) -> str:
-        """The image that the newest build with one made, or ""."""
+        """The image that the newest build with one made, or "". What a fork's commit made is nobody else's."""
         for build in self._store.builds(repository):
-            for stage in reversed(build.stages):
+            for stage in () if build.fork else reversed(build.stages):
                 if stage.status is Status.SUCCESS and isinstance(stage.attempts[-1].result.get("image"), str):
                     return str(stage.attempts[-1].result["image"])
         return ""

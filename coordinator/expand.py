@@ -15,6 +15,7 @@ from shared.model import (
     DOCKER_BUILD,
     DOCKER_PUBLISH,
     NOT_ASKED_FOR,
+    NOT_FOR_FORKS,
     Build,
     Commit,
     Pipeline,
@@ -33,7 +34,8 @@ class Request:
     """What was asked for. `only` names stages (by name or id) to run alone; empty means all.
 
     `inherited_image` is the image (`path@sha256:…`) that an earlier build of the repository made, for stages
-    that need one when the stage that builds it was not asked for; "" where there is none.
+    that need one when the stage that builds it was not asked for; "" where there is none. `fork` says that the commit
+    is of a pull request from a fork: its stages get no secrets, and publish nothing.
     """
 
     repository: Repository
@@ -42,6 +44,7 @@ class Request:
     trigger: Trigger
     only: Collection[str] = field(default_factory=tuple)
     inherited_image: str = ""
+    fork: bool = False
 
 
 def expand(pipeline: Pipeline, request: Request, number: int, images: Mapping[str, str], now: str) -> Build:
@@ -55,7 +58,7 @@ def expand(pipeline: Pipeline, request: Request, number: int, images: Mapping[st
     _check_selection(pipeline, ids, request.only)
     _check_secrets(pipeline)
     stages = tuple(
-        Stage(id_, spec, _image_of(spec, images), skipped="" if _selected(spec, id_, request.only) else NOT_ASKED_FOR)
+        Stage(id_, _allowed(spec, request), _image_of(spec, images), skipped=_skipped(spec, id_, request))
         for id_, spec in zip(ids, pipeline.stages, strict=True)
     )
     inherited = _check_images(stages, request.inherited_image)
@@ -69,6 +72,7 @@ def expand(pipeline: Pipeline, request: Request, number: int, images: Mapping[st
         stages=stages,
         created_at=now,
         inherited_image=inherited,
+        fork=request.fork,
     )
     size = len(encode(build))
     if size > MAX_NEW_BUILD_BYTES:
@@ -96,8 +100,15 @@ def needs_image(spec: StageSpec) -> bool:
     return spec.type == DOCKER_PUBLISH or (spec.type == COMMAND and not spec.params.get("image"))
 
 
-def _selected(spec: StageSpec, id_: str, only: Collection[str]) -> bool:
-    return not only or spec.name in only or id_ in only
+def _allowed(spec: StageSpec, request: Request) -> StageSpec:
+    return replace(spec, secrets=()) if request.fork else spec
+
+
+def _skipped(spec: StageSpec, id_: str, request: Request) -> str:
+    """Why a stage will not run, or ""."""
+    if request.only and spec.name not in request.only and id_ not in request.only:
+        return NOT_ASKED_FOR
+    return NOT_FOR_FORKS if request.fork and spec.type == DOCKER_PUBLISH else ""
 
 
 def _check_selection(pipeline: Pipeline, ids: tuple[str, ...], only: Collection[str]) -> None:

@@ -4,6 +4,8 @@ One API call a stage in the common case: the Job's manifest has everything. A Jo
 the one that was wanted, so that a repeated launch, also by another coordinator, does no harm.
 """
 
+import time
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,32 +17,39 @@ from coordinator.kube_api import KubeApi, KubeError
 from coordinator.kube_events import KubeEvents
 from coordinator.kube_jobs import KubeJobs
 from coordinator.kube_log import KubeLog
+from coordinator.kube_refusals import launch_error
 from coordinator.kube_watch import KubeWatch, Sink
-from shared.errors import InfrastructureError, InputError
+from shared.errors import InfrastructureError
 from shared.keys import LABEL_MANAGED, MANAGED_BY
 from shared.ports import JobPhase, JobRef, JobState, LiveLog, Manifest
 
 SELECTOR = f"{LABEL_MANAGED}={MANAGED_BY}"
-LIVE_LOG_BYTES = 4 * 1024 * 1024
-"""A kubelet keeps the newest 10 MiB of a log by default (containerLogMaxSize), and no offset says what is missing."""
+LIVE_LOG = LiveLog(reach=4 * 1024 * 1024, loses_returns=True, line_bytes=64)
+"""A kubelet keeps the newest 10 MiB of a log by default (containerLogMaxSize), and no offset says what is missing.
+On its disk each line begins with its time and its stream."""
 TICK_S = 0.5
-LISTED_S = 20
+REVIEW_S = 5.0
+"""How often all Jobs are looked at anew: a pod that its node does not end is lost by the clock alone."""
+TRIED_S = 20
 STRICT = {"fieldValidation": "Strict"}
+REMEMBERED = 10_000
+"""Of so many builds it is remembered that their Secret was created; to do so again is only a wasted call."""
+REFUSED = (403, 404)
+NOT_FOUND = 404
 
 
 class KubeLauncher:
     """Implements `shared.ports.Launcher` in `namespaces`, which are all in which it may have Jobs."""
 
-    live_log = LiveLog(LIVE_LOG_BYTES, loses_returns=True)
+    live_log = LIVE_LOG
 
     def __init__(self, namespaces: Collection[str], api: KubeApi | None = None) -> None:
         """Begins to watch. Raises InputError where no cluster is configured."""
         self._api = api or KubeApi()
-        self._namespaces = tuple(sorted(set(namespaces)))
         self._jobs = KubeJobs()
-        self._watches = [watch for namespace in self._namespaces for watch in self._watched(namespace)]
+        self._watches = [watch for namespace in sorted(set(namespaces)) for watch in self._watched(namespace)]
         self._events = KubeEvents(self._api, self._jobs)
-        self._secrets: set[tuple[str, str]] = set()
+        self._secrets: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._lock = Lock()
 
     def close(self) -> None:
@@ -51,35 +60,36 @@ class KubeLauncher:
         self._api.close()
 
     def launch(self, job: Manifest, secrets: Iterable[Manifest]) -> None:
-        """Create the Job, and before the first one the build's Secret."""
+        """Create the Job, and before the first one the build's Secret. What is refused for good is an InputError."""
         for secret in secrets:
             self._create_secret(secret)
-        meta = job["metadata"]
-        path = _jobs_path(meta["namespace"])
+        ref = JobRef(job["metadata"]["namespace"], job["metadata"]["name"])
         try:
-            self._jobs.put_job(self._api.call("POST", path, STRICT, job))
+            self._jobs.put_job(self._api.call("POST", _jobs_path(ref.namespace), STRICT, job))
         except KubeError as error:
-            if error.reason == "AlreadyExists":
-                self._check_ours(JobRef(meta["namespace"], meta["name"]))
-            else:
-                raise _launch_error(error, meta["namespace"]) from error
+            if error.reason != "AlreadyExists":
+                raise launch_error(error, ref.namespace) from error
+            self._check_ours(ref)
 
     def jobs(self) -> tuple[JobState, ...]:
-        """All Jobs, asked for anew."""
-        with ThreadPoolExecutor(max(1, min(8, len(self._namespaces)))) as pool:
-            tuple(pool.map(self._list, self._namespaces))
+        """All Jobs, asked for anew. Of a namespace that may not be read, what was known of it."""
+        with ThreadPoolExecutor(8, "list") as pool:
+            tuple(pool.map(_list, self._watches))
         states = (self._jobs.state(ref) for ref in self._jobs.refs())
         return tuple(state for state in states if state is not None)
 
     def watch(self, stop: Event) -> Iterator[JobState]:
         """Yield each Job's state when it differs from the one yielded last; a vanished Job once more, as GONE."""
         for watch in self._watches:
-            watch.listed.wait(LISTED_S)
+            watch.tried.wait(TRIED_S)
         seen: dict[JobRef, JobState] = {}
+        reviewed_at = 0.0
         with self._jobs.changes() as changed:
-            for ref in self._jobs.refs():
-                yield from self._news(ref, seen)
             while not stop.is_set():
+                if time.monotonic() >= reviewed_at + REVIEW_S:
+                    reviewed_at = time.monotonic()
+                    for ref in {*self._jobs.refs(), *seen}:
+                        yield from self._news(ref, seen)
                 try:
                     ref = changed.get(timeout=TICK_S)
                 except Empty:
@@ -88,7 +98,9 @@ class KubeLauncher:
 
     def cancel(self, job: JobRef) -> None:
         """Delete the Job in the foreground: its containers get SIGTERM and their grace, and it stays until they end."""
-        self._delete(_jobs_path(job.namespace), job.name, "Foreground")
+        seen = self._jobs.seen(job)
+        if seen is None or not seen.job["metadata"].get("deletionTimestamp"):  # else it has been told
+            self._delete(_jobs_path(job.namespace), job.name, "Foreground")
 
     def remove(self, job: JobRef) -> None:
         """Delete the Job and its pod."""
@@ -97,7 +109,7 @@ class KubeLauncher:
     def release(self, namespace: str, secret: str) -> None:
         """Delete a build's Secret."""
         with self._lock:
-            self._secrets.discard((namespace, secret))
+            self._secrets.pop((namespace, secret), None)
         self._delete(_secrets_path(namespace), secret, "Background")
 
     @contextmanager
@@ -110,18 +122,11 @@ class KubeLauncher:
             reader.close()
 
     def _watched(self, namespace: str) -> Iterator[KubeWatch]:
-        jobs, pods, into = _jobs_path(namespace), _pods_path(namespace), self._jobs
-        yield KubeWatch(
-            self._api, jobs, SELECTOR, Sink(partial(into.replace_jobs, namespace), into.put_job, into.drop_job)
-        )
-        yield KubeWatch(
-            self._api, pods, SELECTOR, Sink(partial(into.replace_pods, namespace), into.put_pod, into.drop_pod)
-        )
-
-    def _list(self, namespace: str) -> None:
-        query = {"labelSelector": SELECTOR}
-        self._jobs.replace_jobs(namespace, self._api.call("GET", _jobs_path(namespace), query)["items"])
-        self._jobs.replace_pods(namespace, self._api.call("GET", _pods_path(namespace), query)["items"])
+        into = self._jobs
+        jobs = Sink(partial(into.replace_jobs, namespace), into.put_job, into.drop_job)
+        pods = Sink(partial(into.replace_pods, namespace), into.put_pod, partial(into.put_pod, missing=True))
+        yield KubeWatch(self._api, _jobs_path(namespace), SELECTOR, jobs)
+        yield KubeWatch(self._api, _pods_path(namespace), SELECTOR, pods)
 
     def _create_secret(self, secret: Manifest) -> None:
         namespace, name = secret["metadata"]["namespace"], secret["metadata"]["name"]
@@ -132,22 +137,28 @@ class KubeLauncher:
             self._api.call("POST", _secrets_path(namespace), STRICT, secret)
         except KubeError as error:
             if error.reason != "AlreadyExists":
-                raise _launch_error(error, namespace) from error
+                raise launch_error(error, namespace) from error
         with self._lock:
-            self._secrets.add((namespace, name))
+            self._secrets[namespace, name] = None
+            while len(self._secrets) > REMEMBERED:
+                self._secrets.popitem(last=False)
 
     def _check_ours(self, ref: JobRef) -> None:
         """A Job of that name that our selector does not find is somebody else's."""
-        if self._jobs.seen(ref) is None:
-            self._list(ref.namespace)
-        if self._jobs.seen(ref) is None:
-            raise InfrastructureError(f"there is a Job {ref.name!r} in {ref.namespace!r} that is not kontinuous' own")
+        if self._jobs.seen(ref) is not None:
+            return
+        query = {"labelSelector": SELECTOR, "fieldSelector": f"metadata.name={ref.name}"}
+        found, _ = self._api.list(_jobs_path(ref.namespace), query)
+        for job in found:
+            self._jobs.put_job(job)
+            return
+        raise InfrastructureError(f"there is a Job {ref.name!r} in {ref.namespace!r} that is not kontinuous' own")
 
     def _delete(self, path: str, name: str, propagation: str) -> None:
         try:
             self._api.call("DELETE", f"{path}/{name}", {"propagationPolicy": propagation})
         except KubeError as error:
-            if error.status != 404:
+            if error.status != NOT_FOUND:
                 raise
 
     def _news(self, ref: JobRef, seen: dict[JobRef, JobState]) -> Iterator[JobState]:
@@ -160,22 +171,13 @@ class KubeLauncher:
             yield state
 
 
-def _launch_error(error: KubeError, namespace: str) -> Exception:
-    """Whose fault it is that something could not be created: waiting helps only for what is the infrastructure's."""
-    match error.status:
-        case 404:
-            return InputError(f"there is no namespace {namespace!r} in the cluster: create it, or correct the pipeline")
-        case 403 if "exceeded quota" in str(error) or "being terminated" in str(error):
-            return InfrastructureError(str(error))
-        case 403:
-            return InfrastructureError(
-                f"kontinuous may not run Jobs in the namespace {namespace!r}: apply deploy/pipeline-namespace there "
-                f"({error})"
-            )
-        case 422:
-            return InputError(f"Kubernetes refuses the Job: {error}")
-        case _:
-            return InfrastructureError(f"Kubernetes does not take the Job: {error}")
+def _list(watch: KubeWatch) -> None:
+    """Ask one namespace anew; one that is not there or that we have no right to is no reason to give up the others."""
+    try:
+        watch.list()
+    except KubeError as error:
+        if error.status not in REFUSED:
+            raise
 
 
 def _jobs_path(namespace: str) -> str:

@@ -1,23 +1,23 @@
 """The seam to the Kubernetes API: requests as plain dicts, its refusals as an error of ours. No models, no events.
 
 `kubernetes` brings configuration, authentication and connections. Its typed calls are passed by: they would turn each
-manifest into a model first, and drop the very fields whose misspelling the API server is to find.
+manifest into a model first, drop the very fields whose misspelling the API server is to find, and cost a second and
+40 MiB to import.
 """
 
 import json
-import logging
-import time
-from collections.abc import Mapping
-from contextlib import closing
-from threading import Lock
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from typing import Any
 
 from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProtocolError
 
+from coordinator.kube_pace import Pace
 from shared.errors import InfrastructureError, InputError
 
 CONNECT_S = 5
@@ -26,43 +26,60 @@ CONNECTIONS = 64
 CALLS_A_SECOND = 50.0
 BURST = 100.0
 """What one coordinator asks of the API server at most, in calls that are not watches."""
+PAGE = 250
+"""So many objects of a list come at once: the whole of a busy namespace need not fit into memory twice."""
+PAUSE_S = 1.0
+LONGEST_PAUSE_S = 30.0
+"""After "too many requests", where the API server does not say for how long, and at most."""
 
-log = logging.getLogger(__name__)
+TOO_MANY = 429
+_ADDRESS = re.compile(r"<urllib3\.[^>]*>: ")  # an object's place in memory, in urllib3's messages
 
 
 class KubeError(InfrastructureError):
     """The API server refuses, or does not answer (status 0). `reason` is its own word, such as AlreadyExists."""
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, retry_s: float = 0.0) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
+        self.retry_s = retry_s
 
 
 class KubeApi:
     """One API server, for any number of threads."""
 
-    def __init__(self, configuration: Configuration | None = None) -> None:
+    def __init__(self, configuration: Configuration | None = None, pace: Pace | None = None) -> None:
         """Without `configuration`: the pod's own service account, or else the user's KUBECONFIG. Raises InputError."""
         chosen = configuration or _found()
         chosen.connection_pool_maxsize = CONNECTIONS
         chosen.retries = False  # who asks decides what a failure means
+        chosen.keep_alive = True  # a dead connection is noticed also where a log is silent for hours
         self._client = ApiClient(chosen)
-        self._pace = _Pace(CALLS_A_SECOND, BURST)
+        self._pace = pace or Pace(CALLS_A_SECOND, BURST)
 
     def call(
         self, method: str, path: str, query: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Make one call and return its JSON; raises KubeError."""
+        """Make one call and return its JSON; raises KubeError. Only calls that may be repeated without harm."""
         self._pace.wait()
-        with closing(self.open(method, path, query, body, ANSWER_S)) as response:
-            try:
+        try:
+            with closing(self.open(method, path, query, body, ANSWER_S)) as response:
                 answer: dict[str, Any] = json.loads(response.data)
-            except (HTTPError, OSError) as error:
-                raise _silent(method, path, error) from error
-            except ValueError as error:
-                raise KubeError(response.status, "", f"{method} {path} was not answered with JSON") from error
+        except (HTTPError, OSError) as error:
+            raise _silent(method, path, error) from error
+        except ValueError as error:
+            raise KubeError(0, "", f"{method} {path} was not answered with JSON") from error
+        except KubeError as error:
+            if error.status == TOO_MANY:
+                self._pace.pause(min(error.retry_s or PAUSE_S, LONGEST_PAUSE_S))
+            raise
         return answer
+
+    def list(self, path: str, query: Mapping[str, str]) -> tuple[Iterator[dict[str, Any]], str]:
+        """All objects at `path`, read page by page, and the version that they have together; raises KubeError."""
+        first = self.call("GET", path, {**query, "limit": str(PAGE)})
+        return self._pages(path, query, first), str(first["metadata"]["resourceVersion"])
 
     def open(
         self,
@@ -70,19 +87,17 @@ class KubeApi:
         path: str,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
-        read_s: float = ANSWER_S,
+        read_s: float | None = ANSWER_S,
     ) -> Any:
         """Make one call and return the urllib3 response, unread; `read_s` limits each read. Raises KubeError."""
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        request = self._client.param_serialize(
-            method, path, query_params=list((query or {}).items()), header_params=headers, body=body,
-            auth_settings=["BearerToken"],
-        )  # fmt: skip
         try:
-            response = self._client.call_api(*request, _request_timeout=(CONNECT_S, read_s)).response
+            try:
+                response = self._send(method, path, query, body, read_s)
+            except ProtocolError:  # a connection from the pool that the server had just closed
+                response = self._send(method, path, query, body, read_s)
             if response.status >= 400:
                 with closing(response):
-                    raise _refusal(response.status, response.data)
+                    raise _refusal(response)
         except (ApiException, HTTPError, OSError) as error:  # the first for what is wrong with a certificate
             raise _silent(method, path, error) from error
         return response
@@ -91,23 +106,34 @@ class KubeApi:
         """Drop all connections."""
         self._client.close()  # type: ignore[no-untyped-call]
 
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Mapping[str, Any] | None,
+        read_s: float | None,
+    ) -> Any:
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        request = self._client.param_serialize(
+            method, path, query_params=list((query or {}).items()), header_params=headers, body=body,
+            auth_settings=["BearerToken"],
+        )  # fmt: skip
+        return self._client.call_api(*request, _request_timeout=(CONNECT_S, read_s)).response
 
-class _Pace:
-    """A bucket of calls that fills up with time: who finds it empty waits."""
+    def _pages(self, path: str, query: Mapping[str, str], first: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        page = first
+        while True:
+            yield from page["items"]
+            if not (token := page["metadata"].get("continue")):
+                return
+            page = self.call("GET", path, {**query, "limit": str(PAGE), "continue": token})
 
-    def __init__(self, per_second: float, burst: float) -> None:
-        self._per_second, self._burst = per_second, burst
-        self._left, self._at = burst, time.monotonic()
-        self._lock = Lock()
 
-    def wait(self) -> None:
-        with self._lock:
-            now = time.monotonic()
-            self._left = min(self._burst, self._left + (now - self._at) * self._per_second) - 1
-            self._at = now
-            short = -self._left / self._per_second
-        if short > 0:
-            time.sleep(short)
+def shut(response: Any) -> None:
+    """End a response that another thread reads: it reaches its end there."""
+    with suppress(Exception):  # it may have ended by itself just now
+        response.shutdown()
 
 
 def _found() -> Configuration:
@@ -122,13 +148,17 @@ def _found() -> Configuration:
     return configuration
 
 
-def _refusal(status: int, data: bytes) -> KubeError:
+def _refusal(response: Any) -> KubeError:
+    status, data = response.status, response.data
+    wait = str(response.headers.get("Retry-After", ""))
+    retry_s = float(wait) if wait.isdecimal() else 0.0
     try:
         said = json.loads(data)
-        return KubeError(status, str(said.get("reason", "")), str(said.get("message", "")) or f"HTTP {status}")
+        return KubeError(status, str(said.get("reason", "")), str(said.get("message", "")) or f"HTTP {status}", retry_s)
     except (ValueError, AttributeError):
-        return KubeError(status, "", data.decode(errors="replace")[:500] or f"HTTP {status}")
+        return KubeError(status, "", data.decode(errors="replace")[:500] or f"HTTP {status}", retry_s)
 
 
 def _silent(method: str, path: str, error: Exception) -> KubeError:
-    return KubeError(0, "", f"the Kubernetes API does not answer ({method} {path}: {type(error).__name__}: {error})")
+    told = _ADDRESS.sub("", str(error))
+    return KubeError(0, "", f"the Kubernetes API does not answer ({method} {path}: {type(error).__name__}: {told})")

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from coordinator.kube_api import KubeApi, KubeError
 from coordinator.kube_jobs import KubeJobs
-from coordinator.kube_state import Seen, has_ended, needs_events
+from coordinator.kube_state import Seen, has_finished, needs_events
+from shared.clock import utc_now
 from shared.ports import JobRef
 
 TICK_S = 0.25
-FIRST_S = 2.0
+FIRST_S = 1.5
 """So long a Job may take to start before anything is asked: most need no more."""
 AFTER_END_S = 0.3
 """An event may be written a moment after the end that it explains."""
@@ -47,16 +48,23 @@ class KubeEvents:
 
     def _run(self) -> None:
         while not self._stop.wait(TICK_S):
-            known = (self._jobs.seen(ref) for ref in self._jobs.refs())
-            puzzling = {seen.ref: seen for seen in known if seen and needs_events(seen)}
-            self._puzzles = {ref: self._puzzle(seen) for ref, seen in puzzling.items()}
-            for ref, puzzle in self._puzzles.items():
-                if puzzle.due <= time.monotonic() and not self._stop.is_set():
-                    self._ask(puzzling[ref], puzzle)
+            try:
+                self._look()
+            except Exception:  # nobody would ask any more
+                log.exception("events cannot be asked for")
+
+    def _look(self) -> None:
+        now = utc_now()
+        known = (self._jobs.seen(ref) for ref in self._jobs.refs())
+        puzzling = {seen.ref: seen for seen in known if seen and needs_events(seen, now)}
+        self._puzzles = {ref: self._puzzle(seen) for ref, seen in puzzling.items()}
+        for ref, puzzle in sorted(self._puzzles.items(), key=lambda item: not item[1].ended):  # who has ended waits
+            if puzzle.due <= time.monotonic() and not self._stop.is_set():
+                self._ask(puzzling[ref], puzzle)
 
     def _puzzle(self, seen: Seen) -> _Puzzle:
         """The one that is known, unless the Job has ended since: then it is asked once more."""
-        ended, known = has_ended(seen), self._puzzles.get(seen.ref)
+        ended, known = has_finished(seen, utc_now()), self._puzzles.get(seen.ref)
         if known is not None and known.ended == ended:
             return known
         return _Puzzle(ended, time.monotonic() + (AFTER_END_S if ended else FIRST_S))
@@ -64,12 +72,11 @@ class KubeEvents:
     def _ask(self, seen: Seen, puzzle: _Puzzle) -> None:
         puzzle.pause_s = min(FACTOR * puzzle.pause_s, LONGEST_S)
         puzzle.due = NEVER if puzzle.ended else time.monotonic() + puzzle.pause_s
-        about = seen.pod or seen.job or {"metadata": {"namespace": seen.ref.namespace, "name": seen.ref.name}}
-        namespace, name = about["metadata"]["namespace"], about["metadata"]["name"]
-        query = {"fieldSelector": f"involvedObject.name={name}"}
+        name = (seen.pod or seen.job)["metadata"]["name"]
+        query = {"fieldSelector": f"type=Warning,involvedObject.name={name}"}
         try:
-            found = self._api.call("GET", f"/api/v1/namespaces/{namespace}/events", query)["items"]
+            found = self._api.call("GET", f"/api/v1/namespaces/{seen.ref.namespace}/events", query)["items"]
         except KubeError as error:
             log.warning("the events of %s cannot be read: %s", name, error)
-            found = []
+            found = seen.events
         self._jobs.put_events(seen.ref, found, explained=puzzle.ended)

@@ -3,14 +3,14 @@
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from urllib3.exceptions import HTTPError
 
-from coordinator.kube_api import KubeApi, KubeError
+from coordinator.kube_api import KubeApi, KubeError, shut
 
 WATCH_S = 240
 """After so long the API server ends a watch by itself; the next goes on where it stopped."""
@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """Where what is seen goes: all objects of a full list, one that is there, one that is no more."""
+    """Where what is seen goes: all objects of a full list with its version, one that is there, one that is no more."""
 
-    replace: Callable[[list[Object]], None]
+    replace: Callable[[Iterable[Object], int], None]
     put: Callable[[Object], None]
     drop: Callable[[Object], None]
 
@@ -46,41 +46,55 @@ class KubeWatch:
         self._response: Any = None
         self._complaint = ""
         self._version = ""
-        self.listed = threading.Event()
+        self.tried = threading.Event()
         """Set once the first list was taken in, or could not be had."""
-        threading.Thread(target=self._run, name=f"watch {path}", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name=f"watch {path}", daemon=True)
+        self._thread.start()
+
+    @property
+    def complaint(self) -> str:
+        """Why nothing is seen at the moment; "" while all is well."""
+        return self._complaint
 
     def close(self) -> None:
         """Stop; does not wait."""
         self._stop.set()
-        response = self._response
-        if response is not None:
-            with suppress(Exception):  # it may have ended by itself just now
-                response.shutdown()
+        if self._response is not None:
+            shut(self._response)
+
+    def list(self) -> None:
+        """Take in all there is now, beside the watch; raises KubeError."""
+        self._sink.replace(*self._listed())
 
     def _run(self) -> None:
         pause_s = FIRST_PAUSE_S
         while not self._stop.is_set():
             try:
-                self._version = self._version or self._list()
+                self._begin()
                 for version in self._watch(self._version):
                     self._version, pause_s = version, FIRST_PAUSE_S
-                    self._complain("")
             except (KubeError, HTTPError, OSError, ValueError) as error:
                 if isinstance(error, KubeError) and error.status >= 400:
                     self._version = ""  # too old, or refused: begin anew
-                self._complain(str(error))
-                self.listed.set()
-                self._stop.wait(pause_s)
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                self._complain(error)
+            except Exception as error:  # a watch that has stopped looking would be worse than a noisy one
+                log.exception("%s cannot be watched", self._path)
+                self._version = ""
+                self._complain(error)
+            self.tried.set()
+            self._stop.wait(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _list(self) -> str:
-        """Take in all there is; returns the version to watch from."""
-        found = self._api.call("GET", self._path, {"labelSelector": self._selector})
-        self._sink.replace(list(found["items"]))
-        self._complain("")
-        self.listed.set()
-        return str(found["metadata"]["resourceVersion"])
+    def _begin(self) -> None:
+        if not self._version:
+            found, version = self._listed()
+            self._sink.replace(found, version)
+            self._version = str(version)
+            self.tried.set()
+
+    def _listed(self) -> tuple[Iterable[Object], int]:
+        found, version = self._api.list(self._path, {"labelSelector": self._selector})
+        return found, int(version)
 
     def _watch(self, version: str) -> Iterator[str]:
         """Take in what changes after `version`; yields the version that was reached."""
@@ -90,6 +104,7 @@ class KubeWatch:
         }  # fmt: skip
         with closing(self._api.open("GET", self._path, query, read_s=SILENT_S)) as response:
             self._response = response
+            self._recover()
             for line in _lines(response):
                 if self._stop.is_set():
                     return
@@ -106,11 +121,18 @@ class KubeWatch:
                 raise KubeError(int(made.get("code", GONE)), str(made.get("reason", "")), str(made.get("message", "")))
         return str(made["metadata"]["resourceVersion"])
 
-    def _complain(self, text: str) -> None:
-        """Say what is wrong once, and once that it is over."""
-        if text != self._complaint:
-            log.warning("%s cannot be watched: %s", self._path, text) if text else log.info("%s is watched", self._path)
-        self._complaint = text
+    def _complain(self, error: Exception) -> None:
+        """Say what is wrong once."""
+        expected = isinstance(error, KubeError) and error.status == GONE
+        if not expected and not self._stop.is_set() and str(error) != self._complaint:
+            self._complaint = str(error)
+            log.warning("%s cannot be watched: %s", self._path, error)
+
+    def _recover(self) -> None:
+        """Say once that it is over."""
+        if self._complaint:
+            self._complaint = ""
+            log.info("%s is watched again", self._path)
 
 
 def _lines(response: Any) -> Iterator[bytes]:

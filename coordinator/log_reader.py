@@ -1,11 +1,13 @@
 """Reading logs: from the archive of a finished attempt, its chunks, or live from its container.
 
-What a stage writes to stdout is byte for byte what it archives, so an offset means the same byte in all three
-places, and a reader may change from one to the other without losing or repeating any.
+What a stage writes to stdout is byte for byte what it archives, so that a reader may change from one to the other
+without losing or repeating any; but for carriage returns at the ends of lines, which a launcher may lose.
 """
 
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 from coordinator.changes import BuildChanges
@@ -27,6 +29,16 @@ class Piece(NamedTuple):
 
     offset: int
     data: bytes
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far one reader has come: in the log as it is followed and, where that is known, in the stored one, which has
+    the carriage returns that the live one loses."""
+
+    offset: int
+    stored: int | None = None
+    too_long: bool = False
 
 
 class LogReader:
@@ -56,15 +68,16 @@ class LogReader:
     ) -> Iterator[Piece]:
         """Yield the log from byte `offset` on, as it is written, until the attempt has ended or the service stops.
 
-        Yields no bytes at once and while none come, so that a caller can notice that its reader has left. Without
+        Where the live log loses carriage returns at the ends of lines, so does this from its first to its last byte:
+        an offset means the same whenever it is asked for. Yields no bytes at once and while none come, so that a caller can notice that its reader has left. Without
         `attempt`, it is the newest one of the build's present run, or else its first, which is waited for. Waits
         while a store or the launcher is down; raises NotFound where the build is no more.
         """
         yield Piece(offset, b"")
         pause_s = FIRST_PAUSE_S
-        was_live = False
+        place = _Place(offset)
         while not self._changes.closed:
-            before, revision = offset, 0
+            before, revision = place.offset, 0
             try:
                 stored = self._store.build(repository, number)
                 revision = stored.revision
@@ -72,53 +85,75 @@ class LogReader:
                 attempt = attempt or (stage.current[-1].number if stage.current else None)
                 found = next((each for each in stage.attempts if each.number == attempt), None)
                 ended = found.status.finished if found else stage.status.finished
-                is_live = self._is_live(found, offset)
-                if was_live and not is_live:
-                    offset = self._place_in_store(stored.value, stage, found, offset)
-                was_live = is_live
-                for data in self._pieces(stored.value, stage, found, offset):
-                    yield Piece(offset, data)
-                    offset += len(data)
+                for data in self._pieces(stored.value, stage, found, place):
+                    yield Piece(place.offset, data)
+                    place.offset += len(data)
             except InfrastructureError as error:
                 log.info("the log of %s of build %d of %s is waited for: %s", stage_id, number, repository, error)
             else:
                 if ended:
                     return
-            yield Piece(offset, b"")
-            pause_s = FIRST_PAUSE_S if offset > before else min(2 * pause_s, LONGEST_PAUSE_S)
+            yield Piece(place.offset, b"")
+            pause_s = FIRST_PAUSE_S if place.offset > before else min(2 * pause_s, LONGEST_PAUSE_S)
             if self._changes.wait(keys.build_key(repository, number), revision, pause_s):
                 pause_s = FIRST_PAUSE_S
 
-    def _pieces(self, build: Build, stage: Stage, attempt: Attempt | None, offset: int) -> Iterator[bytes]:
-        """What can be had now: live while the attempt runs, from the store once it has ended."""
+    def _pieces(self, build: Build, stage: Stage, attempt: Attempt | None, place: _Place) -> Iterator[bytes]:
+        """What can be had now: live while the attempt runs, from the store once it has ended or its log is too long."""
         if attempt is None or not (attempt.launched_at or attempt.status.finished):
             return
-        if self._is_live(attempt, offset):
-            yield from self._live(build, attempt, offset)
+        if not attempt.status.finished and not self._is_too_long(build, stage, attempt, place):
+            place.stored = None
+            yield from self._live(JobRef(build.pipeline.namespace, attempt.job), place)
         else:
-            yield from self.read(build.repository, build.number, stage.id, attempt.number, offset)
+            yield from self._stored(build, stage, attempt, place)
 
-    def _is_live(self, attempt: Attempt | None, offset: int) -> bool:
-        """Whether the container can give what comes at `offset`; else the store must."""
-        return attempt is not None and not attempt.status.finished and offset < self._launcher.live_log.reach
-
-    def _live(self, build: Build, attempt: Attempt, offset: int) -> Iterator[bytes]:
-        """Yield from the container what lies past `offset`, and b"" while it is silent, until it ends or its log is
+    def _live(self, job: JobRef, place: _Place) -> Iterator[bytes]:
+        """Yield from the container what lies past the place, and b"" while it is silent, until it ends or its log is
         too long to be had from there."""
-        skip = offset
-        with self._launcher.follow(JobRef(build.pipeline.namespace, attempt.job)) as stream:
+        live = self._launcher.live_log
+        skip, size = place.offset, 0
+        with self._launcher.follow(job) as stream:
             for data in pumped(stream, self._changes):
                 yield data[skip:]
-                offset += max(0, len(data) - skip)
                 skip = max(0, skip - len(data))
-                if offset >= self._launcher.live_log.reach:
+                size += live.size(data)
+                if size >= live.reach:
+                    place.too_long = True
                     return
 
-    def _place_in_store(self, build: Build, stage: Stage, attempt: Attempt | None, shown: int) -> int:
-        """Where in the stored log one goes on who was shown `shown` bytes live."""
-        if attempt is None or not self._launcher.live_log.loses_returns:
-            return shown
-        return place_after(self.read(build.repository, build.number, stage.id, attempt.number), shown)
+    def _is_too_long(self, build: Build, stage: Stage, attempt: Attempt, place: _Place) -> bool:
+        """Whether a running attempt's log, as far as it is stored, is more than a container surely has from its
+        beginning: who begins to follow now might get its newest part instead, and not know it."""
+        live = self._launcher.live_log
+        prefix = keys.log_prefix(build.repository, build.number, stage.id, attempt.number)
+        if not place.too_long:
+            stored = sum(item.size for item in self._objects.list(f"{prefix}chunk-"))
+            place.too_long = stored >= live.reach
+            if stored < live.reach <= stored * (1 + live.line_bytes):  # it depends on how many lines that is
+                sizes = accumulate(map(live.size, self._read_chunks(prefix, 0)))
+                place.too_long = any(size >= live.reach for size in sizes)
+        return place.too_long
+
+    def _stored(self, build: Build, stage: Stage, attempt: Attempt, place: _Place) -> Iterator[bytes]:
+        """Yield what is stored past the place, as the live log would have it; nothing before all of that is stored."""
+        log_of = (build.repository, build.number, stage.id, attempt.number)
+        loses, ended = self._launcher.live_log.loses_returns, attempt.status.finished
+        if place.stored is None and loses:
+            found, lacking = place_after(self.read(*log_of), place.offset)
+            if lacking and not ended:
+                return
+            place.stored = found
+        place.stored = place.offset if place.stored is None else place.stored
+        held = b""
+        for piece in self.read(*log_of, place.stored):
+            data = held + piece
+            held = b"\r" if loses and data.endswith(b"\r") else b""
+            data = data.removesuffix(held)
+            place.stored += len(data)
+            yield data.replace(b"\r\n", b"\n") if loses else data
+        if held and ended:
+            yield held
 
     def _read_chunks(self, prefix: str, offset: int) -> Iterator[bytes]:
         """Yield the chunks from `offset` on, up to the first gap."""
@@ -142,9 +177,9 @@ class LogReader:
             return  # it runs still, or died: there are chunks only
 
 
-def place_after(log: Iterable[bytes], shown: int) -> int:
+def place_after(log: Iterable[bytes], shown: int) -> tuple[int, int]:
     """How many bytes of `log` were needed for the first `shown` bytes of what it is without the carriage returns at
-    the ends of its lines."""
+    the ends of its lines; and how many of those it lacks."""
     place, left, rest = 0, shown, b""
     for piece in log:
         rest += piece
@@ -152,9 +187,9 @@ def place_after(log: Iterable[bytes], shown: int) -> int:
         for line in lines:
             size = len(line) + 1 - line.endswith(b"\r")
             if left < size:
-                return place + left
+                return place + left, 0
             place, left = place + len(line) + 1, left - size
-    return place + min(left, len(rest))
+    return place + min(left, len(rest)), max(0, left - len(rest))
 
 
 def find_stage(build: Build, stage_id: str) -> Stage:

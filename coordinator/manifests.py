@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from coordinator.links import build_url, status_url
 from coordinator.settings import Settings
-from shared import keys
+from shared import github_status, keys
 from shared.codec import encode
 from shared.errors import InputError
 from shared.model import (
@@ -105,6 +106,9 @@ def stage_context(build: Build, stage: Stage, attempt: Attempt, settings: Settin
         log_prefix=keys.log_prefix(*place),
         artifacts_prefix=keys.artifacts_prefix(*place),
         kontinuous_url=settings.kontinuous_url,
+        build_url=build_url(settings.kontinuous_url, build.repository, build.number),
+        status_url=status_url(settings.github_url, build.repository, build.commit.sha),
+        status_context=github_status.stage_context(stage.id),
         timeout_s=timeout_s(stage, settings),
         patience_s=settings.patience_s,
     )

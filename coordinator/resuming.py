@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from shared.errors import Conflict, NotFound
-from shared.model import NOT_ASKED_FOR, Build, Stage
+from shared.model import LEFT_OUT, NOT_FOR_FORKS, Build, Stage
 from shared.status import Status
 
 
@@ -18,11 +18,13 @@ def with_resumed(build: Build, stage_id: str) -> Build:
         raise NotFound(f"build {build.number} of {build.repository} has no stage {stage_id!r}")
     if not build.finished:
         raise Conflict(f"build {build.number} of {build.repository} still runs: cancel it first, or wait for its end")
+    if build.stages[index].skipped == NOT_FOR_FORKS:
+        raise Conflict(f"stage {build.stages[index].spec.name!r} cannot run: {NOT_FOR_FORKS}")
     for stage in build.stages[:index]:
         if not _stands(stage):
             raise Conflict(f"stage {stage.spec.name!r} comes first and did not succeed: resume from that one")
     chosen = _reopened(build.stages[index])
-    after = (stage if _not_asked_for(stage) else _reopened(stage) for stage in build.stages[index + 1 :])
+    after = (stage if stage.skipped in LEFT_OUT else _reopened(stage) for stage in build.stages[index + 1 :])
     return replace(
         build,
         stages=(*build.stages[:index], chosen, *after),
@@ -34,11 +36,7 @@ def with_resumed(build: Build, stage_id: str) -> Build:
 
 
 def _stands(stage: Stage) -> bool:
-    return stage.status is Status.SUCCESS or _not_asked_for(stage)
-
-
-def _not_asked_for(stage: Stage) -> bool:
-    return stage.skipped == NOT_ASKED_FOR
+    return stage.status is Status.SUCCESS or stage.skipped in LEFT_OUT
 
 
 def _reopened(stage: Stage) -> Stage:

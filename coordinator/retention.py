@@ -22,10 +22,11 @@ class Retention:
         """Remove what is too old. Raises StoreError; the next build's end tries again."""
         finished = [build for build in self._store.builds(repository) if build.finished]
         for build in finished[self._keep :]:
-            self._remove(build)
+            self.remove(build)
 
-    def _remove(self, build: Build) -> None:
+    def remove(self, build: Build) -> None:
+        """Remove a build with its logs and artifacts. Raises StoreError; then it may be tried again."""
         objects = self._objects.list(keys.objects_prefix(build.repository, build.number))
         self._objects.delete(item.key for item in objects)
         self._store.delete_build(build)
-        log.info("removed build %d of %s, which was too old to keep", build.number, build.repository)
+        log.info("removed build %d of %s", build.number, build.repository)

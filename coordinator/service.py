@@ -5,17 +5,22 @@ import time
 from contextlib import suppress
 
 from coordinator.api.auth import issue
-from coordinator.api.server import HttpServer, make_app
+from coordinator.api.server import HttpServer, Parts, make_app
 from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
+from coordinator.delivery_intake import DeliveryIntake
+from coordinator.delivery_worker import DeliveryWorker
 from coordinator.log_reader import LogReader
 from coordinator.metrics import Metrics
+from coordinator.permissions import Permissions
+from coordinator.pipelines import Pipelines
 from coordinator.reconcile import Reconciler
 from coordinator.retention import Retention
 from coordinator.settings import Settings
+from coordinator.status_worker import StatusWorker
 from coordinator.store import BuildStore
 from shared.errors import Conflict, InfrastructureError, NotFound
-from shared.ports import KeyValue, Launcher, ObjectStore, SecretIntake, SourceHost
+from shared.ports import Forge, KeyValue, Launcher, ObjectStore, SecretIntake, SourceHost
 
 POLL_S = 0.2
 LINGER_S = 2.0
@@ -35,7 +40,9 @@ class Service:
         launcher: Launcher,
         source: SourceHost,
         intake: SecretIntake | None = None,
+        forge: Forge | None = None,
     ) -> None:
+        """`forge` is the source host again, where it shows commit statuses and sends webhooks."""
         store = BuildStore(kv)
         self._settings = settings
         self._store = store
@@ -47,7 +54,25 @@ class Service:
         metrics = Metrics()
         retention = Retention(store, objects, settings.retention_builds)
         self._reconciler = Reconciler(settings, kv, launcher, changes, retention, metrics)
-        self._server = HttpServer(settings, make_app(settings, kv, objects, builds, logs, changes, metrics, intake))
+        self._workers: list[StatusWorker | DeliveryWorker] = []
+        if forge is not None:
+            self._workers.append(StatusWorker(settings, kv, store, forge))
+            self._workers.append(DeliveryWorker(settings, kv, store, builds, source, forge))
+        parts = Parts(
+            settings=settings,
+            kv=kv,
+            objects=objects,
+            store=store,
+            pipelines=Pipelines(settings, store, retention, source, forge),
+            builds=builds,
+            logs=logs,
+            changes=changes,
+            metrics=metrics,
+            permissions=Permissions(source),
+            deliveries=DeliveryIntake(settings, kv, store),
+            intake=intake,
+        )
+        self._server = HttpServer(settings, make_app(parts))
 
     @property
     def port(self) -> int:
@@ -57,11 +82,15 @@ class Service:
     def run(self) -> None:
         """Reconcile and answer requests until `stop` is called from another thread."""
         self._reconciler.start()
+        for worker in self._workers:
+            worker.start()
         self._server.serve()
 
     def stop(self) -> None:
         """End `run`; builds in flight go on by themselves."""
         self._reconciler.stop()
+        for worker in self._workers:
+            worker.stop()
         self._server.stop()
 
     def token(self, login: str) -> str:

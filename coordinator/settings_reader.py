@@ -22,6 +22,7 @@ from shared.model import BUILT_IN_TYPES
 
 SECRETS_FILE = "/.secret/kontinuous-secrets"
 BUILDER_TLS_FOLDER = "/.builder-tls"
+DEFAULT_PORT = 3005
 POD_NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 _BUILT_IN_IMAGES = {kind: f"kontinuous/{kind}:latest" for kind in BUILT_IN_TYPES}
 
@@ -83,7 +84,7 @@ class _Reader:
             s3_region=self._environment.get("S3_REGION", "us-east-1"),
             github_url=self._github_url(),
             pipeline_namespaces=self._pipeline_namespaces(),
-            port=self._number("KONTINUOUS_PORT", 3005),
+            port=self._port(),
             default_timeout_s=self._number("STAGE_TIMEOUT_SECONDS", 3600),
             default_resources=self._stage_resources(),
             default_artifacts=self._stage_artifacts(),
@@ -145,6 +146,11 @@ class _Reader:
     def _namespace(self) -> str:
         file = Path(POD_NAMESPACE_FILE)
         return self._environment.get("POD_NAMESPACE") or (file.read_text().strip() if file.is_file() else "")
+
+    def _port(self) -> int:
+        # In a pod that gets the variables of Services, Kubernetes sets this one for the Service `kontinuous`.
+        is_services = self._environment.get("KONTINUOUS_PORT", "").startswith("tcp://")
+        return DEFAULT_PORT if is_services else self._number("KONTINUOUS_PORT", DEFAULT_PORT)
 
     def _builder_tls(self) -> dict[str, str]:
         folder = Path(self._environment.get("BUILDER_TLS_FOLDER", BUILDER_TLS_FOLDER))

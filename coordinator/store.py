@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from coordinator.commit_records import CommitRecords
 from shared import keys
 from shared.clock import timestamp
 from shared.codec import decode, encode
@@ -41,25 +42,54 @@ class BuildStore:
 
     def pipelines(self) -> tuple[PipelineRecord, ...]:
         """All pipelines, by the names of their repositories."""
-        return tuple(decode(PipelineRecord, entry.value) for entry in self._kv.list(keys.PIPELINES))
+        records = (decode(PipelineRecord, entry.value) for entry in self._kv.list(keys.PIPELINES))
+        return tuple(record for record in records if not record.deleted_at)
 
     def pipeline(self, repository: Repository) -> PipelineRecord:
         """One pipeline; raises NotFound."""
         return self._pipeline(repository).value
 
-    def create_pipeline(self, repository: Repository, clone_url: str) -> PipelineRecord:
-        """Add a pipeline; raises Conflict where the repository has one."""
-        record = PipelineRecord(repository, timestamp(), clone_url)
-        if not self._kv.create(keys.pipeline_key(repository), encode(record)):
+    def create_pipeline(
+        self, repository: Repository, clone_url: str, token: str = "", hook_secret: str = ""
+    ) -> PipelineRecord:
+        """Add a pipeline, with its encrypted secrets; raises Conflict where the repository has one.
+
+        Where it had one that was deleted, the builds' numbers go on.
+        """
+        key = keys.pipeline_key(repository)
+        record = PipelineRecord(repository, timestamp(), clone_url, token=token, hook_secret=hook_secret)
+        entry = self._kv.get(key)
+        if entry is None:
+            created = self._kv.create(key, encode(record))
+        else:
+            old = decode(PipelineRecord, entry.value)
+            record = replace(record, last_build=old.last_build)
+            created = bool(old.deleted_at) and self._kv.replace(key, encode(record), entry.revision)
+        if not created:
             raise Conflict(f"{repository} has a pipeline already")
         return record
 
+    def delete_pipeline(self, repository: Repository) -> None:
+        """Serve a repository no more; raises NotFound. Its builds are left as they are."""
+        for _ in range(_MAX_RACES):
+            stored = self._pipeline(repository)
+            left = PipelineRecord(
+                repository, stored.value.created_at, last_build=stored.value.last_build, deleted_at=timestamp()
+            )
+            if self._kv.replace(keys.pipeline_key(repository), encode(left), stored.revision):
+                return
+        raise StoreError(f"too many builds of {repository} are started at once")
+
     def create_build(self, repository: Repository, make: Callable[[int], Build]) -> Build:
         """Store a new build under the next number; `make` gets the number and returns the build."""
-        build = make(self._next_number(repository))
-        if not self._kv.create(keys.build_key(repository, build.number), encode(build)):
+        build = make(self.next_number(repository))
+        if not self.put_build(build):
             raise StoreError(f"build {build.number} of {repository} exists already, though its number was new")
         return build
+
+    def put_build(self, build: Build) -> bool:
+        """Store a new build under the number it has; False where there is one already."""
+        return self._kv.create(keys.build_key(build.repository, build.number), encode(build))
 
     def build(self, repository: Repository, number: int) -> Stored[Build]:
         """One build; raises NotFound."""
@@ -120,7 +150,8 @@ class BuildStore:
         raise StoreError(f"build {number} of {repository} changes too fast to be written")
 
     def delete_build(self, build: Build) -> None:
-        """Remove a build and its reports."""
+        """Remove a build, its reports, and what is known of its statuses."""
+        CommitRecords(self._kv).forget(build)
         self._kv.delete(keys.build_key(build.repository, build.number))
         for entry in self._kv.list(keys.reports_prefix(build.repository, build.number)):
             self._kv.delete(entry.key)
@@ -136,11 +167,13 @@ class BuildStore:
 
     def _pipeline(self, repository: Repository) -> Stored[PipelineRecord]:
         entry = self._kv.get(keys.pipeline_key(repository))
-        if entry is None:
+        record = decode(PipelineRecord, entry.value) if entry else None
+        if entry is None or record is None or record.deleted_at:
             raise NotFound(f"{repository} has no pipeline: create it first")
-        return Stored(decode(PipelineRecord, entry.value), entry.revision)
+        return Stored(record, entry.revision)
 
-    def _next_number(self, repository: Repository) -> int:
+    def next_number(self, repository: Repository) -> int:
+        """Take the number of a new build; raises NotFound. It is never given out again."""
         for _ in range(_MAX_RACES):
             stored = self._pipeline(repository)
             number = stored.value.last_build + 1
@@ -159,7 +192,12 @@ def _report(entry: Entry) -> StageReport:
             _check_timestamp(moment)
     except InputError as error:
         return StageReport.unreadable(str(error))
-    return replace(report, reason=report.reason[:MAX_REASON], warnings=report.warnings[:MAX_WARNINGS])
+    return replace(
+        report,
+        reason=report.reason[:MAX_REASON],
+        github=report.github[:MAX_REASON],
+        warnings=report.warnings[:MAX_WARNINGS],
+    )
 
 
 def _check_timestamp(text: str) -> None:

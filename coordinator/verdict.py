@@ -19,7 +19,16 @@ MAX_SKEW_S = 60  # more than clocks on one cluster differ
 TOLD_TO_STOP = frozenset({KILLED, 143})  # 128 + SIGTERM, with which a Job is cancelled
 
 _INPUT_REASONS = frozenset(
-    {"SecretNotFound", "InvalidImageName", "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"}
+    {
+        "SecretNotFound",
+        "InvalidImageName",
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ErrImageNeverPull",
+        "PodSecurityRefused",
+        "LimitRangeRefused",
+        "AdmissionDenied",
+    }
 )
 
 
@@ -97,7 +106,7 @@ def _reported(spec: StageSpec, attempt: Attempt, report: StageReport, sight: Sig
     )
     match report.status:
         case ReportStatus.SUCCESS:
-            return Verdict(replace(attempt, status=Status.SUCCESS))
+            return Verdict(replace(attempt, status=Status.SUCCESS, github=report.github))
         case ReportStatus.FAIL:
             return _reported_failure(spec, attempt, report, sight, limits)
         case ReportStatus.INTERRUPTED:
@@ -125,7 +134,8 @@ def _reported_failure(spec: StageSpec, attempt: Attempt, report: StageReport, si
         if end is not None and end.reason == "OOMKilled":
             return Verdict(_failed(attempt, Fault.USER, _out_of_memory(spec)))
     may_retry = fault is Fault.INFRASTRUCTURE and not report.work_began
-    return Verdict(_failed(attempt, fault, report.reason or "the stage gives no reason"), may_retry=may_retry)
+    failed = _failed(attempt, fault, report.reason or "the stage gives no reason")
+    return Verdict(replace(failed, github=report.github), may_retry=may_retry)
 
 
 def _may_be_explained(report: StageReport, now: datetime, limits: Limits) -> bool:
@@ -169,8 +179,7 @@ def _without_job(attempt: Attempt, sight: Sight, limits: Limits) -> Verdict:
 
 def _not_launched(attempt: Attempt, sight: Sight, limits: Limits) -> Verdict:
     if attempt.waiting_for and _over(attempt.created_at, sight.now, limits.waiting_s):
-        text = f"could not be started for {limits.waiting_s:.0f} s: {attempt.waiting_for}"
-        return _died(attempt, sight, Fault.INFRASTRUCTURE, text)
+        return _in_vain(attempt, sight, Fault.INFRASTRUCTURE, attempt.waiting_for, limits)
     return Verdict(attempt)
 
 
@@ -185,9 +194,15 @@ def _without_word(spec: StageSpec, attempt: Attempt, job: JobState, sight: Sight
         attempt = replace(attempt, waiting_for=job.message or job.reason)
         if job.reason and _over(attempt.launched_at, sight.now, limits.waiting_s):
             fault, text = _explain(spec, job.reason, job.message)
-            return _died(attempt, sight, fault, f"waited {limits.waiting_s:.0f} s in vain: {text}")
+            return _in_vain(attempt, sight, fault, text, limits)
         return Verdict(attempt, wait=bool(job.reason))
-    return Verdict(replace(attempt, waiting_for=""))
+    return Verdict(replace(attempt, waiting_for=job.message if job.reason else ""))
+
+
+def _in_vain(attempt: Attempt, sight: Sight, fault: Fault, text: str, limits: Limits) -> Verdict:
+    """An end after the time that it had to heal: not tried anew, which would only be to wait again."""
+    died = _died(attempt, sight, fault, f"waited {limits.waiting_s:.0f} s in vain: {text}")
+    return replace(died, may_retry=False)
 
 
 def _died(attempt: Attempt, sight: Sight, fault: Fault, text: str) -> Verdict:
@@ -202,6 +217,8 @@ def _explain(spec: StageSpec, reason: str, message: str) -> tuple[Fault, str]:
         return Fault.USER, f"the stage took longer than its timeout{limit}: raise `timeout`, or make it quicker"
     if reason == "OOMKilled":
         return Fault.USER, _out_of_memory(spec)
+    if reason == "StorageExceeded":
+        return Fault.USER, f"used more disk than it may: {message}; raise the limit, or use less"
     fault = Fault.INPUT if reason in _INPUT_REASONS else Fault.INFRASTRUCTURE
     return fault, f"{reason}: {message}" if reason and message else reason or message
 

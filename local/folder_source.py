@@ -19,6 +19,7 @@ from local.git_command import git
 from shared.errors import InputError, NotFound
 from shared.keys import slug
 from shared.model import Commit, Repository
+from shared.ports import Access, RepositoryInfo
 
 HOST = "local"
 REFS = "refs/kontinuous/"
@@ -72,13 +73,21 @@ def _resolve(root: Path, ref: str) -> str:
 
 
 class FolderSource:
-    """The SourceHost over the bare repositories. `url` is where stages reach them, without a slash at its end."""
+    """The SourceHost over the bare repositories. `url` is where stages reach them, without a slash at its end.
+
+    Folders are this machine's own: access tokens mean nothing here.
+    """
 
     def __init__(self, repositories: Path, url: str) -> None:
         self._repositories = repositories
         self._url = url
 
-    def commit(self, repository: Repository, ref: str) -> Commit:
+    def describe(self, repository: Repository, token: str) -> RepositoryInfo:
+        """The folder as it was handed over; on this machine its user may do everything."""
+        self._existing(repository)
+        return RepositoryInfo(repository, "", Access.ADMIN)
+
+    def commit(self, repository: Repository, ref: str, token: str) -> Commit:
         """Resolve what `hand_over` returned, or a SHA that was handed over; raises NotFound."""
         bare = self._existing(repository)
         try:
@@ -88,7 +97,7 @@ class FolderSource:
         author, _, message = git(bare, "show", "--no-patch", "--format=%an <%ae>%n%s", sha).partition("\n")
         return Commit(sha, _branch_ref(ref), author, message)
 
-    def read_file(self, repository: Repository, path: str, sha: str) -> str:
+    def read_file(self, repository: Repository, path: str, sha: str, token: str) -> str:
         """A file's text at a commit; raises NotFound."""
         bare = self._existing(repository)
         try:
@@ -100,6 +109,10 @@ class FolderSource:
         """Where stages clone it from."""
         self._existing(repository)
         return f"{self._url}/{repository.owner}/{repository.name}.git"
+
+    def login(self, token: str) -> str:
+        """Nobody: a folder's host knows no users."""
+        return ""
 
     def _existing(self, repository: Repository) -> Path:
         bare = _path(self._repositories, repository)

@@ -1,6 +1,5 @@
 """The state folder: where everything of the one-machine mode is kept, and the credentials made once for it."""
 
-import base64
 import hashlib
 import json
 import os
@@ -9,37 +8,29 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from coordinator.setup.passwords import random_access_key, random_auth_secret, random_password
 from shared.errors import InfrastructureError
 from shared.state_folder import HOME_VARIABLE, SERVICE_FILE, state_folder
 
 ENGINE_HOME_VARIABLE = "KONTINUOUS_ENGINE_HOME"
-PASSWORD_BYTES = 24
-
-
-def _password() -> str:
-    return secrets.token_urlsafe(PASSWORD_BYTES)
-
-
-def _auth_secret() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Every secret of one state folder; each is random. `auth_secret` is base64, as in `kontinuous-secrets`."""
 
-    auth_secret: str = field(default_factory=_auth_secret, repr=False)
-    s3_access_key: str = field(default_factory=lambda: secrets.token_hex(10), repr=False)
-    s3_secret_key: str = field(default_factory=_password, repr=False)
-    etcd_root_password: str = field(default_factory=_password, repr=False)
-    etcd_coordinator_password: str = field(default_factory=_password, repr=False)
-    etcd_stage_password: str = field(default_factory=_password, repr=False)
+    auth_secret: str = field(default_factory=random_auth_secret, repr=False)
+    s3_access_key: str = field(default_factory=random_access_key, repr=False)
+    s3_secret_key: str = field(default_factory=random_password, repr=False)
+    etcd_root_password: str = field(default_factory=random_password, repr=False)
+    etcd_coordinator_password: str = field(default_factory=random_password, repr=False)
+    etcd_stage_password: str = field(default_factory=random_password, repr=False)
     registry_user: str = "kontinuous"
-    registry_password: str = field(default_factory=_password, repr=False)
+    registry_password: str = field(default_factory=random_password, repr=False)
     external_registry_user: str = "publisher"
-    external_registry_password: str = field(default_factory=_password, repr=False)
+    external_registry_password: str = field(default_factory=random_password, repr=False)
     git_user: str = "kontinuous"
-    git_password: str = field(default_factory=_password, repr=False)
+    git_password: str = field(default_factory=random_password, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

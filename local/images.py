@@ -20,7 +20,7 @@ from local.base_images import ensure_base
 from local.engine import Engine, engine_errors, find_engine
 from local.home import open_home
 from local.progress import Say, say_on_stderr
-from local.recipes import RECIPES, Recipe, references, with_parents
+from local.recipes import ONE_MACHINE, RECIPES, Recipe, references, with_parents
 from local.site import collect_site
 from shared.errors import EXIT_SUCCESS, InfrastructureError, Interrupted, KontinuousError
 
@@ -29,18 +29,18 @@ AT_ONCE = 4
 OUTPUT_TAIL_LINES = 20
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # the engine paints what a step writes to stderr
 IMAGE_LABEL = "kontinuous.io/image"
-ALL = tuple(RECIPES)
 
 
-def ensure_images(engine: Engine, cache: Path, say: Say, names: Iterable[str] = ALL) -> Mapping[str, str]:
+def ensure_images(engine: Engine, cache: Path, say: Say, names: Iterable[str] = ONE_MACHINE) -> Mapping[str, str]:
     """Return the reference of each image of `names` (and of their parents), building those that the engine lacks.
 
-    Asked for all of them, it sees to the base image in any case, since the users' Dockerfiles want it too.
+    Asked for all of the one-machine mode, it sees to the base image in any case, since the users' Dockerfiles want it
+    too.
     `cache` is a folder for downloaded parts. Raises InfrastructureError with the end of a failed build's output.
     """
     found = references(with_parents(names))
     missing = [name for name, reference in found.items() if not _exists(engine, reference)]
-    if not missing and names is not ALL:
+    if not missing and names is not ONE_MACHINE:
         return found
     with ThreadPoolExecutor(AT_ONCE) as pool:
         sites = {name: pool.submit(_site, engine, RECIPES[name], cache) for name in missing}
@@ -136,7 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
         home = open_home(os.environ)
         engine = find_engine(home.engine_root, say_on_stderr, ours=options.ours)
         try:
-            images = ensure_images(engine, home.cache, say_on_stderr, options.names or ALL)
+            images = ensure_images(engine, home.cache, say_on_stderr, options.names or RECIPES)
             _tag(engine, images, options.tag)
         finally:
             engine.stop()

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
-from local import etcd_users
+from coordinator.settings import Login
+from coordinator.setup.etcd_users import EtcdLogins, PasswordRefused, ready_with_users
 from local.containers import Running
 from local.home import Credentials
+from shared.errors import InfrastructureError
 
 CALL_S = 5
 # 400 is how rclone answers a request that is not signed at all.
@@ -15,7 +17,7 @@ def readiness(service: str, running: Running, credentials: Credentials) -> Calla
     """The question whether a service is ready, to be asked until it is."""
     match service:
         case "etcd":
-            return lambda: etcd_users.ready_with_users(running.port, credentials)
+            return lambda: _etcd_is_ready(running.port, credentials)
         case "minio":
             return lambda: _refuses_strangers(f"http://127.0.0.1:{running.port}/")
         case "internal-registry" | "external-registry":
@@ -23,6 +25,20 @@ def readiness(service: str, running: Running, credentials: Credentials) -> Calla
         case "git":
             return lambda: "server started" in running.log_tail()
     raise AssertionError(f"there is no service {service}")
+
+
+def _etcd_is_ready(port: int, credentials: Credentials) -> bool:
+    logins = EtcdLogins(
+        credentials.etcd_root_password,
+        Login("coordinator", credentials.etcd_coordinator_password),
+        Login("stage", credentials.etcd_stage_password),
+    )
+    try:
+        return ready_with_users(f"http://127.0.0.1:{port}", logins)
+    except PasswordRefused as error:
+        raise InfrastructureError(
+            f"{error}: its data is from another time than credentials.json; delete both"
+        ) from error
 
 
 def _refuses_strangers(url: str) -> bool:

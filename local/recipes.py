@@ -1,4 +1,8 @@
-"""What each image is made of. A recipe's folder has its Dockerfile; the tag is a hash of all that goes in."""
+"""What each image is made of. A recipe's folder has its Dockerfile; the tag is a hash of all that goes in.
+
+The context of most images has the folder's own files at its root, the Python code below `code/` and the collected
+libraries as `site/`. The coordinator's is the repository itself, so that `docker build .` there makes the same image.
+"""
 
 import hashlib
 import tarfile
@@ -7,39 +11,50 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
+import coordinator
 import local
 import shared
 import stage_images
 
 STAGES = Path(stage_images.__file__).parent
 SERVICES = Path(local.__file__).parent / "service_images"
+BUILDER = SERVICES / "builder"
 SHARED = Path(shared.__file__).parent
+COORDINATOR = Path(coordinator.__file__).parent
+CACHE_FOLDER = "__pycache__"
 TAG_LENGTH = 12
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One image. `parent` is the recipe it starts from ("" for the base image), `code` the Python it holds."""
+    """One image. `parent` is the recipe it starts from ("" for the base image), `code` the code it holds.
+
+    `root` is what the paths of the code are relative to.
+    """
 
     name: str
     folder: Path
     parent: str = ""
     code: tuple[Path, ...] = ()
+    root: Path = SHARED.parent
+
+    site: ClassVar[str] = "site"
+    """Where the context has the libraries."""
 
     @property
     def requirements(self) -> Path | None:
-        """The list of the libraries that it holds as `site/`, if any."""
+        """The list of the libraries that it holds, if any."""
         path = self.folder / "requirements.txt"
         return path if path.exists() else None
 
     @cached_property
     def files(self) -> dict[str, bytes]:
-        """The build context but for `site/`: the folder's own files at its root, Python code below `code/`."""
+        """The build context but for the libraries."""
         files = (path for path in self.folder.iterdir() if path.is_file() and path.suffix != ".py")
         own = {path.name: path.read_bytes() for path in files}
-        return own | {f"code/{path.relative_to(SHARED.parent)}": path.read_bytes() for path in self._sources()}
+        return own | {f"code/{path.relative_to(self.root)}": path.read_bytes() for path in self._sources()}
 
     def _sources(self) -> Iterator[Path]:
         for root in self.code:
@@ -60,7 +75,22 @@ class Recipe:
                 entry.size, entry.mode = len(data), 0o644
                 tar.addfile(entry, BytesIO(data))
             if site:
-                tar.add(site, "site", filter=_anonymous)
+                tar.add(site, self.site, filter=_anonymous)
+
+
+@dataclass(frozen=True)
+class CoordinatorRecipe(Recipe):
+    """The coordinator's image: its context is the part of the repository that .dockerignore lets through."""
+
+    site: ClassVar[str] = "build/coordinator-site"
+
+    @cached_property
+    def files(self) -> dict[str, bytes]:
+        """Dockerfile, and all files of the code."""
+        paths = (path for root in self.code for path in root.rglob("*") if path.is_file())
+        sources = {str(path.relative_to(self.root)): path for path in paths if CACHE_FOLDER not in path.parts}
+        sources["Dockerfile"] = self.root / "Dockerfile"
+        return {name: path.read_bytes() for name, path in sources.items()}
 
 
 def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -87,8 +117,12 @@ RECIPES: dict[str, Recipe] = {
         _stage("command", "__init__.py"),
         _stage("docker_build", "_*.py"),
         _stage("docker_publish", "_*.py"),
+        Recipe("builder", BUILDER, code=tuple(BUILDER.glob("*.py")), root=BUILDER),
+        CoordinatorRecipe("coordinator", COORDINATOR, code=(SHARED, COORDINATOR)),
     )
 }
+ONE_MACHINE = tuple(name for name in RECIPES if name not in ("builder", "coordinator"))
+"""The images that the one-machine mode uses. The rest runs on a cluster only."""
 
 
 def with_parents(names: Iterable[str]) -> tuple[Recipe, ...]:

@@ -65,7 +65,7 @@ def serve(home: Home, say: Say, port: int | None, lifeline: bool) -> None:
         stack.callback(stop_external_registry, engine, home)
         if not lifeline and home.data(EXTERNAL_REGISTRY).exists():
             start_external_registry(engine, home, say)
-        settings = _settings(home, engine, services, images, port)
+        settings = make_settings(home, engine, services, images, port)
         launcher = DockerLauncher(
             engine.url,
             services.network,
@@ -86,7 +86,10 @@ def _coordinator(settings: Settings, launcher: DockerLauncher, source: FolderSou
     return Service(settings, kv, objects, launcher, source, intake=launcher)
 
 
-def _settings(home: Home, engine: Engine, services: Services, images: Mapping[str, str], port: int | None) -> Settings:
+def make_settings(
+    home: Home, engine: Engine, services: Services, images: Mapping[str, str], port: int | None
+) -> Settings:
+    """The settings of a coordinator on this machine; without a `port` it gets a free one."""
     made = home.credentials
     chosen = port or next(free_ports(PORT))
     return Settings(

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from coordinator.setup.passwords import htpasswd, htpasswd_fits
+from coordinator.setup.store_secrets import rclone_pair, registry_auth
 from local.containers import Runner, Running, Spec, container_name
 from local.engine import Engine
 from local.home import Credentials, Home, short_hash, write_private
@@ -39,8 +41,6 @@ ETCD_COMMAND = (
     "--heartbeat-interval=50", "--election-timeout=500", "--bcrypt-cost=4", "--log-level=warn",
     "--auto-compaction-mode=periodic", "--auto-compaction-retention=1h", f"--quota-backend-bytes={2 << 30}",
 )  # fmt: skip
-# The passwords are long and random, so that a costly hash would only make each request slow.
-BCRYPT_ROUNDS = 4
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -151,8 +151,7 @@ def _runner(engine: Engine, home: Home) -> Runner:
 def _specs(home: Home, images: Mapping[str, str]) -> list[Spec]:
     credentials = home.credentials
     _folder(home.data(S3) / BUCKET)
-    # rclone reads the variable as a line of CSV, where the quotes keep the pair together.
-    s3_keys = {"RCLONE_AUTH_KEY": f'"{credentials.s3_access_key},{credentials.s3_secret_key}"'}
+    s3_keys = {"RCLONE_AUTH_KEY": rclone_pair(credentials.s3_access_key, credentials.s3_secret_key)}
     git_config = _htpasswd(home, GIT, credentials.git_user, credentials.git_password)
     return [
         Spec(
@@ -173,18 +172,15 @@ def _specs(home: Home, images: Mapping[str, str]) -> list[Spec]:
 
 def _registry_spec(home: Home, images: Mapping[str, str], name: str, prefer: int, user: str, password: str) -> Spec:
     mounts = {_folder(home.data(name)): "/data", _htpasswd(home, name, user, password): "/config:ro"}
-    return Spec(name, name, images["registry"], REGISTRY_PORT, prefer, mounts=mounts)
+    environment = {"REGISTRY_AUTH": registry_auth()}
+    return Spec(name, name, images["registry"], REGISTRY_PORT, prefer, environment=environment, mounts=mounts)
 
 
 def _htpasswd(home: Home, service: str, user: str, password: str) -> str:
     """Write a service's password file where there is none that fits; returns its folder."""
-    import bcrypt
-
     file = Path(_folder(home.config(service))) / "htpasswd"
-    known = file.read_text().strip().partition(":") if file.exists() else ("", "", "")
-    if known[0] != user or not bcrypt.checkpw(password.encode(), known[2].encode()):
-        hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_ROUNDS)).decode()
-        write_private(file, f"{user}:{hashed}\n")
+    if not file.exists() or not htpasswd_fits(file.read_text(), user, password):
+        write_private(file, htpasswd(user, password))
     return str(file.parent)
 
 

@@ -134,11 +134,21 @@ class NewPipeline(TypedDict):
 
 
 class NewBuild(TypedDict):
-    """A build to start: of a branch, tag or commit, of all stages or of those named in `only`."""
+    """A build to start: of a branch, tag or commit (the default branch, where none is named), of all stages or of those
+    named in `only`."""
 
-    ref: Annotated[str, Meta(min_length=1)]
+    ref: NotRequired[Annotated[str, Meta(min_length=1)]]
     only: NotRequired[list[str]]
     source: NotRequired[str]
+
+
+class Receipt(TypedDict):
+    """What became of a webhook's delivery: `pong`; `ignored`, with the reason; `accepted`, with the number of its build
+    if it has one already, or with the reason why none can be made."""
+
+    status: str
+    reason: str
+    build: int | None
 
 
 class Health(TypedDict):

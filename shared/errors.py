@@ -70,6 +70,22 @@ class Conflict(InputError):
     """What was asked for clashes with what is there already."""
 
 
+class Forbidden(InputError):
+    """The caller may see it, but not do what was asked for."""
+
+
+class TokenRefused(InputError):
+    """The source host does not accept the access token that it was given."""
+
+
+class RateLimited(InfrastructureError):
+    """The source host wants to be asked nothing for `wait_s` seconds."""
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
 class Interrupted(KontinuousError):
     """The process was told to stop (SIGTERM or Ctrl-C)."""
 

@@ -14,6 +14,8 @@ STATE = "/kontinuous/state/"
 REPORTS = "/kontinuous/reports/"
 PIPELINES = f"{STATE}pipelines/"
 BUILDS = f"{STATE}builds/"
+COMMITS = f"{STATE}commits/"
+DELIVERIES = f"{STATE}deliveries/"
 
 # Labels on every Job and its pod; a pipeline file may not set any label below this prefix.
 LABEL_PREFIX = "kontinuous.io/"
@@ -76,6 +78,26 @@ def stage_ids(names: Iterable[str]) -> tuple[str, ...]:
 def pipeline_key(repository: Repository) -> str:
     """Where a repository's pipeline record is stored."""
     return f"{PIPELINES}{repository}"
+
+
+def commit_key(repository: Repository, sha: str) -> str:
+    """Where it is stored what GitHub shows of a commit."""
+    return f"{COMMITS}{repository}/{sha}"
+
+
+def delivery_key(repository: Repository, sha: str) -> str:
+    """Where the deliveries of a webhook are stored that are about one commit."""
+    return f"{DELIVERIES}{repository}/{sha}"
+
+
+def repository_of_delivery(key: str) -> Repository:
+    """The repository that a delivery's key names."""
+    return Repository(*key.removeprefix(DELIVERIES).split("/")[:3])
+
+
+def hook_path(repository: Repository) -> str:
+    """The path of the API that a pipeline's webhook delivers to."""
+    return f"/api/v1/hooks/{repository}"
 
 
 def builds_prefix(repository: Repository) -> str:

@@ -18,6 +18,9 @@ DOCKER_PUBLISH = "docker_publish"
 COMMAND = "command"
 NOT_ASKED_FOR = "not asked for"
 """Why a stage is skipped that a build was started without."""
+NOT_FOR_FORKS = "a pull request from a fork publishes nothing"
+LEFT_OUT = frozenset({NOT_ASKED_FOR, NOT_FOR_FORKS})
+"""Why stages are skipped that a build never meant to run."""
 BUILT_IN_TYPES = (DOCKER_BUILD, COMMAND, DOCKER_PUBLISH)
 
 
@@ -101,7 +104,8 @@ class Attempt:
 
     `created_at` is when it was decided, `launched_at` when the launcher took its Job, `scheduled_at` when its pod got a
     node, `containers_started_at` when all its containers had begun, `started_at` when the stage reported RUNNING.
-    `timings` are the stage's own marks, in seconds since its process began.
+    `timings` are the stage's own marks, in seconds since its process began. `github` is what the stage said of its
+    commit status, where this status and reason are the stage's own: "taken", "refused: …", or "".
     """
 
     number: int
@@ -121,6 +125,7 @@ class Attempt:
     started_at: str = ""
     finished_at: str = ""
     timings: Mapping[str, float] = field(default_factory=dict)
+    github: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,8 @@ class Stage:
 class Build:
     """One build with all its stages and attempts: one value in etcd, at most 512 KiB.
 
-    `run` is 1, and one more each time that it was resumed.
+    `run` is 1, and one more each time that it was resumed. `fork` says that the commit is of a pull request from a
+    fork: somebody's who may not write to the repository.
     """
 
     repository: Repository
@@ -174,6 +180,7 @@ class Build:
     inherited_image: str = ""
     reason: str = ""
     run: int = 1
+    fork: bool = False
 
     @property
     def status(self) -> Status:
@@ -188,12 +195,19 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class PipelineRecord:
-    """What is stored for a repository that has a pipeline. `last_build` is the newest number: none is reused."""
+    """What is stored for a repository that has a pipeline. `last_build` is the newest number: none is reused.
+
+    `token` is the access token of who created it, and `hook_secret` what its webhook signs with, both encrypted; ""
+    where the source host needs none. `deleted_at` is set when the pipeline is gone: what is left keeps the number.
+    """
 
     repository: Repository
     created_at: str
     clone_url: str = ""
     last_build: int = 0
+    token: str = field(default="", repr=False)
+    hook_secret: str = field(default="", repr=False)
+    deleted_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +217,7 @@ class StageContext:
     `image` is the image built before as `path@sha256:…`, without a registry's host, or "".
     `registry` is the internal registry as the Docker engine that the stage uses sees it.
     `docker_host` is that engine's address, or "" for a stage that needs none.
+    `status_url` is where GitHub takes the stage's commit status, or "" where none is wanted.
     """
 
     version: int
@@ -233,6 +248,9 @@ class StageContext:
     log_prefix: str
     artifacts_prefix: str
     kontinuous_url: str = ""
+    build_url: str = ""
+    status_url: str = ""
+    status_context: str = ""
     timeout_s: int = 3600
     patience_s: int = 600
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 
+from shared.github_status import CommitStatus
 from shared.model import Commit, Repository
 
 Manifest = Mapping[str, Any]
@@ -135,11 +136,16 @@ class JobState:
 
 @dataclass(frozen=True, slots=True)
 class LiveLog:
-    """What a launcher's `follow` can give: the first `reach` bytes of a log surely; whether the end of a line may lose
-    its carriage return on the way."""
+    """What a launcher's `follow` can give: the first `reach` bytes of a log surely, where each line counts for
+    `line_bytes` more; whether the end of a line may lose its carriage return on the way."""
 
     reach: int
     loses_returns: bool
+    line_bytes: int = 0
+
+    def size(self, data: bytes) -> int:
+        """How much of the reach a part of a log takes up."""
+        return len(data) + self.line_bytes * data.count(b"\n")
 
 
 class Launcher(Protocol):
@@ -171,17 +177,68 @@ class Launcher(Protocol):
         is left; nothing where there is no such Job (any more)."""
 
 
-class SourceHost(Protocol):
-    """Where repositories live: GitHub, or the local folders."""
+class Access(IntEnum):
+    """What somebody may do with a repository; each includes those before it."""
 
-    def commit(self, repository: Repository, ref: str) -> Commit:
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    ADMIN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryInfo:
+    """A repository as its host spells it, and what the caller may do with it."""
+
+    repository: Repository
+    default_branch: str
+    access: Access
+
+
+class SourceHost(Protocol):
+    """Where repositories live: GitHub, or the local folders.
+
+    `token` is the caller's own access token: what it may not see is NotFound. Every call raises TokenRefused where the
+    host does not know it, and InfrastructureError where the host does not answer.
+    """
+
+    def describe(self, repository: Repository, token: str) -> RepositoryInfo:
+        """What the host says of a repository; raises NotFound."""
+
+    def commit(self, repository: Repository, ref: str, token: str) -> Commit:
         """Resolve a branch, tag or SHA; raises NotFound."""
 
-    def read_file(self, repository: Repository, path: str, sha: str) -> str:
+    def read_file(self, repository: Repository, path: str, sha: str, token: str) -> str:
         """A file's text at a commit; raises NotFound, naming the file and the commit."""
 
     def clone_url(self, repository: Repository) -> str:
-        """The URL that stages clone from."""
+        """The URL that stages clone from; on GitHub, nobody is asked whether it is there."""
+
+    def login(self, token: str) -> str:
+        """The name of the user whom the token belongs to, or ""."""
+
+
+class StatusHost(Protocol):
+    """A source host that shows statuses beside its commits. It raises as the SourceHost does, and RateLimited."""
+
+    def post_status(
+        self, repository: Repository, sha: str, context: str, status: CommitStatus, link: str, token: str
+    ) -> None:
+        """Set a commit's status of one context; the newest is shown."""
+
+
+class HookHost(Protocol):
+    """A source host that tells of pushes and pull requests. It raises as the SourceHost does."""
+
+    def add_hook(self, repository: Repository, url: str, secret: str, token: str) -> None:
+        """Have them delivered to `url`, signed with `secret`; an older hook to `url` is replaced."""
+
+    def remove_hook(self, repository: Repository, url: str, token: str) -> None:
+        """Have nothing delivered to `url` any more; absent is fine."""
+
+
+class Forge(StatusHost, HookHost, Protocol):
+    """A source host that can do both."""
 
 
 class SecretIntake(Protocol):

@@ -27,6 +27,7 @@ from shared.errors import (
     UserWorkFailed,
 )
 from shared.git import Checkout
+from shared.github_status import RUNNING, of_status
 from shared.interruption import Interruption
 from shared.log_upload import LogUploader
 from shared.model import Json, StageReport
@@ -35,8 +36,9 @@ from shared.stage_input import Folders, StageInput, read_input
 from shared.stage_log import StageLog
 from shared.stage_report import Outcome, Reporter, final_report
 from shared.stage_run import Execute, StageRun
+from shared.stage_status import StageStatus
 from shared.stage_stores import open_key_value, open_objects
-from shared.status import ReportStatus
+from shared.status import ReportStatus, Status
 from shared.workspace import ClonedWorkspace
 
 __all__ = ["Execute", "Folders", "StageRun", "run_stage"]
@@ -101,6 +103,7 @@ class _Stage:
         self._uploader = LogUploader(self._log, lambda: open_objects(context, credentials), context.log_prefix)
         self._writer = f"{socket.gethostname()}-{os.urandom(8).hex()}"
         self._reporter = Reporter(open_key_value(context, credentials), context.report_key, self._writer)
+        self._status = StageStatus(context, credentials.get(keys.GITHUB_TOKEN, ""))
         self._claimed = False
         self._started_at = timestamp()
 
@@ -122,6 +125,7 @@ class _Stage:
             return None
         self._claimed = True
         self._run.mark("running")
+        self._status.say(RUNNING)
         self._uploader.start()
         for text in self._given.warnings:
             self._run.warn(text)
@@ -183,8 +187,18 @@ class _Stage:
         if outcome.reason:
             self._note(f"{outcome.status}: {outcome.reason}")
         if self._claimed:
-            outcome = self._archived(outcome)
+            self._say(outcome)  # GitHub answers while the log is archived
+            archived = self._archived(outcome)
+            if archived != outcome:
+                self._say(archived)
+            outcome = archived
         return self._reported(outcome)
+
+    def _say(self, outcome: Outcome) -> None:
+        """Tell GitHub how it ended. Why a stage was told to stop, only the coordinator knows, and says."""
+        if outcome.status is not ReportStatus.INTERRUPTED:
+            status = Status(outcome.status.value)
+            self._status.say(of_status(status, outcome.fault, self._log.mask(outcome.reason)))
 
     def _archived(self, outcome: Outcome) -> Outcome:
         with suppress(InfrastructureError):  # a full disk: then the log ends where it was full
@@ -198,7 +212,7 @@ class _Stage:
 
     def _reported(self, outcome: Outcome) -> int:
         """No more words to stdout from here on: the log is archived."""
-        report = final_report(outcome, self._run, self._writer, self._started_at)
+        report = final_report(outcome, self._run, self._writer, self._started_at, self._status.answer())
         try:
             keep_trying(lambda: self._reporter.finish(report), self._patience.begin(_REPORT_BY_S))
         except StoreError as error:

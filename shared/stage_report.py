@@ -84,7 +84,7 @@ class Reporter:
         return decode(StageReport, value).writer == self._writer
 
 
-def final_report(outcome: Outcome, run: "StageRun", writer: str, started_at: str) -> StageReport:
+def final_report(outcome: Outcome, run: "StageRun", writer: str, started_at: str, github: str = "") -> StageReport:
     """Put an attempt's last report together; every text in it is masked and of bounded length."""
     return StageReport(
         status=outcome.status,
@@ -95,6 +95,7 @@ def final_report(outcome: Outcome, run: "StageRun", writer: str, started_at: str
         result=_masked(outcome.result, run.log.mask),
         log_bytes=run.log.size,
         work_began=run.work_began,
+        github=_short(run.log.mask(github)),
         warnings=tuple(_short(run.log.mask(text)) for text in _few(run.warnings)),
         timings=run.timings,
         started_at=started_at,

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contract.launcher_contract", "tests.contract.job_runner")
-
 from local.engine import Engine, find_engine
 from local.home import ENGINE_HOME_VARIABLE, Home, open_home
 from local.images import ensure_images
 from local.services import Services, start_services
 from shared.state_folder import HOME_VARIABLE
 from tests.e2e.journey import Kontinuous, kontinuous_of, serving
+from tests.fakes.github import FakeGitHub
 
 
 @pytest.fixture(scope="session")
@@ -67,3 +66,11 @@ def alone(home: Home, images: Mapping[str, str], tmp_path: Path) -> Iterator[Kon
     kontinuous = kontinuous_of(tmp_path, home)
     yield kontinuous
     kontinuous.close()
+
+
+@pytest.fixture
+def github(tmp_path: Path) -> Iterator[FakeGitHub]:
+    """A stand-in for GitHub; a request that GitHub's description does not have fails the test."""
+    github = FakeGitHub(tmp_path / "github")
+    yield github
+    github.close()

@@ -3,6 +3,7 @@
 import base64
 import os
 import subprocess
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -50,29 +51,7 @@ def _handler(owner: GitServer, login: tuple[str, str] | None) -> type[BaseHTTPRe
             if wanted and self.headers.get("Authorization") != wanted:
                 self._send(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
                 return
-            backend = ["git", "http-backend"]
-            done = subprocess.run(backend, input=body, env=self._environment(), capture_output=True, check=False)
-            head, _, content = done.stdout.partition(b"\r\n\r\n")
-            headers = dict(line.split(": ", 1) for line in head.decode().splitlines())
-            self._send(int(headers.pop("Status", "200").split()[0]), headers, content)
-
-        def _environment(self) -> dict[str, str]:
-            path, _, query = self.path.partition("?")
-            return {
-                "PATH": os.environ["PATH"],
-                "GIT_PROJECT_ROOT": str(owner.folder),
-                "GIT_HTTP_EXPORT_ALL": "1",
-                "GIT_CONFIG_COUNT": "1",
-                "GIT_CONFIG_KEY_0": "safe.directory",
-                "GIT_CONFIG_VALUE_0": "*",
-                "PATH_INFO": path,
-                "QUERY_STRING": query,
-                "REQUEST_METHOD": self.command,
-                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", "") if owner.protocol_2 else "",
-                "REMOTE_ADDR": "127.0.0.1",
-            }
+            self._send(*http_backend(owner.folder, self.command, self.path, self.headers, body, owner.protocol_2))
 
         def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
             self.send_response(status)
@@ -83,6 +62,32 @@ def _handler(owner: GitServer, login: tuple[str, str] | None) -> type[BaseHTTPRe
             self.wfile.write(content)
 
     return Handler
+
+
+def http_backend(
+    folder: Path, method: str, path: str, headers: Mapping[str, str], body: bytes, protocol_2: bool = True
+) -> tuple[int, dict[str, str], bytes]:
+    """Let git answer a request for a repository in `folder`: status, headers and content."""
+    path, _, query = path.partition("?")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GIT_PROJECT_ROOT": str(folder),
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "REQUEST_METHOD": method,
+        "CONTENT_TYPE": headers.get("Content-Type", ""),
+        "HTTP_CONTENT_ENCODING": headers.get("Content-Encoding", ""),
+        "GIT_PROTOCOL": headers.get("Git-Protocol", "") if protocol_2 else "",
+        "REMOTE_ADDR": "127.0.0.1",
+    }
+    done = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=False)
+    head, _, content = done.stdout.partition(b"\r\n\r\n")
+    answer = dict(line.split(": ", 1) for line in head.decode().splitlines())
+    return int(answer.pop("Status", "200").split()[0]), answer, content
 
 
 def make_repository(folder: Path, name: str, files: dict[str, str]) -> str:

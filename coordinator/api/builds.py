@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import bottle
 
 from coordinator.api.auth import caller
+from coordinator.api.callers import Callers
 from coordinator.api.errors import JsonBottle
 from coordinator.api.operation import EVENTS, Kind, Operation, Query
+from coordinator.api.pipelines import PIPELINE
 from coordinator.api.requests import number_query, read_body
 from coordinator.api.streams import KEEP_ALIVE, as_stream, event
 from coordinator.builds import Builds
@@ -18,29 +20,30 @@ from shared import api_records, keys
 from shared.errors import StoreError
 from shared.model import Repository, Trigger
 
-BUILDS = "/api/v1/pipelines/<host>/<owner>/<name>/builds"
+BUILDS = f"{PIPELINE}/builds"
 KEEP_ALIVE_S = 2.0
 STORE_PAUSE_S = 1.0
 
 log = logging.getLogger(__name__)
 
 
-def add_routes(app: JsonBottle, store: BuildStore, builds: Builds, changes: BuildChanges) -> None:
+def add_routes(app: JsonBottle, store: BuildStore, builds: Builds, changes: BuildChanges, callers: Callers) -> None:
     """Add the routes of builds."""
 
     @app.post(BUILDS, operation=Operation(201, body=api_records.NewBuild, errors=(422,)))
     def create_build(host: str, owner: str, name: str) -> api_records.Build:
         """Start a build of a branch, tag or commit."""
+        repository = callers.writing(host, owner, name)
         body = read_body(api_records.NewBuild)
-        trigger = Trigger(body.get("source", "api"), caller().login)
-        build = builds.create(Repository(host, owner, name), body["ref"], trigger, body.get("only", []))
+        trigger, token = Trigger(body.get("source", "api"), callers.login), caller().access_token
+        build = builds.create(repository, body.get("ref", ""), trigger, token, body.get("only", []))
         bottle.response.status = 201
         return build_view(build)
 
     @app.get(BUILDS, operation=Operation(query=(Query("limit", Kind.INTEGER, "at most so many"),)))
     def list_builds(host: str, owner: str, name: str) -> api_records.BuildList:
         """List a pipeline's builds, the newest first."""
-        repository = Repository(host, owner, name)
+        repository = callers.reading(host, owner, name)
         store.pipeline(repository)
         found = store.builds(repository)[: number_query("limit", None)]
         return {"items": [build_view(build) for build in found]}
@@ -48,26 +51,26 @@ def add_routes(app: JsonBottle, store: BuildStore, builds: Builds, changes: Buil
     @app.get(f"{BUILDS}/<number:int>")
     def read_build(host: str, owner: str, name: str, number: int) -> api_records.Build:
         """Read a build with its stages."""
-        return build_view(store.build(Repository(host, owner, name), number).value)
+        return build_view(store.build(callers.reading(host, owner, name), number).value)
 
     @app.post(f"{BUILDS}/<number:int>/cancel", operation=Operation(202, errors=(409,)))
     def cancel_build(host: str, owner: str, name: str, number: int) -> api_records.Build:
         """Ask for a build's end; its stages end within half a minute."""
-        build = builds.cancel(Repository(host, owner, name), number, caller().login)
+        build = builds.cancel(callers.writing(host, owner, name), number, callers.login)
         bottle.response.status = 202
         return build_view(build)
 
     @app.post(f"{BUILDS}/<number:int>/stages/<stage>/resume", operation=Operation(202, errors=(409,)))
     def resume_build(host: str, owner: str, name: str, number: int, stage: str) -> api_records.Build:
         """Run a finished build again from this stage on, as new attempts."""
-        build = builds.resume(Repository(host, owner, name), number, stage)
+        build = builds.resume(callers.writing(host, owner, name), number, stage)
         bottle.response.status = 202
         return build_view(build)
 
     @app.get(f"{BUILDS}/<number:int>/events", operation=Operation(media=(EVENTS,)))
     def watch_build(host: str, owner: str, name: str, number: int) -> Iterator[bytes]:
         """Watch a build: an event `build` now and after each change, `end` once it has ended."""
-        repository = Repository(host, owner, name)
+        repository = callers.reading(host, owner, name)
         store.build(repository, number)
         return as_stream(_build_events(store, changes, repository, number))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import bottle
 
-from shared.errors import Conflict, InfrastructureError, InputError, KontinuousError, NotFound
+from shared.errors import Conflict, Forbidden, InfrastructureError, InputError, KontinuousError, NotFound, TokenRefused
 from shared.problems import PipelineFileError
 
 INTERNAL = "kontinuous failed to answer; its own log says why"
@@ -74,6 +74,10 @@ def describe(error: KontinuousError) -> tuple[int, str, str, list[str]]:
             return error.status, error.code, str(error), []
         case PipelineFileError():
             return 422, "pipeline_file", str(error), [str(problem) for problem in error.problems]
+        case Forbidden():
+            return 403, "forbidden", str(error), []
+        case TokenRefused():
+            return 401, "github_token", str(error), []
         case NotFound():
             return 404, "not_found", str(error), []
         case Conflict():

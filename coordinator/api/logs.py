@@ -7,6 +7,7 @@ from itertools import chain
 import bottle
 
 from coordinator.api.builds import BUILDS
+from coordinator.api.callers import Callers
 from coordinator.api.errors import JsonBottle
 from coordinator.api.operation import BYTES, EVENTS, Kind, Operation, Query
 from coordinator.api.requests import flag_query, number_query
@@ -15,7 +16,6 @@ from coordinator.changes import BuildChanges
 from coordinator.log_reader import LogReader, Piece, find_stage
 from coordinator.store import BuildStore
 from shared.errors import NotFound
-from shared.model import Repository
 
 _QUERY = (
     Query("offset", Kind.INTEGER, "from this byte on"),
@@ -24,13 +24,13 @@ _QUERY = (
 )
 
 
-def add_routes(app: JsonBottle, store: BuildStore, logs: LogReader, changes: BuildChanges) -> None:
+def add_routes(app: JsonBottle, store: BuildStore, logs: LogReader, changes: BuildChanges, callers: Callers) -> None:
     """Add the routes of logs."""
 
     @app.get(f"{BUILDS}/<number:int>/stages/<stage>/logs", operation=Operation(media=(BYTES, EVENTS), query=_QUERY))
     def read_log(host: str, owner: str, name: str, number: int, stage: str) -> Iterator[bytes]:
         """Read a stage's log: what is stored, or with `follow` an event stream until the attempt has ended."""
-        repository = Repository(host, owner, name)
+        repository = callers.reading(host, owner, name)
         found = find_stage(store.build(repository, number).value, stage)
         offset = number_query("offset", 0) or 0
         attempt = number_query("attempt", None)

@@ -25,7 +25,7 @@ def read_body(kind: type[T]) -> T:
 
 def _read_object() -> dict[str, Any]:
     """The body as a JSON object; {} where there is none. Raises HttpError 400 or 413."""
-    data = _read_body()
+    data = read_bytes(MAX_BODY_BYTES)
     if not data:
         return {}
     try:
@@ -37,13 +37,16 @@ def _read_object() -> dict[str, Any]:
     return value
 
 
-def _read_body() -> bytes:
-    """The body, whole. Read past Bottle, which keeps bodies of any size and undoes chunks that are undone already."""
+def read_bytes(most: int) -> bytes:
+    """The body, whole; raises HttpError 400, or 413 where it has over `most` bytes.
+
+    Read past Bottle, which keeps bodies of any size and undoes chunks that are undone already.
+    """
     source = bottle.request.environ["wsgi.input"]
-    too_large = HttpError(413, "too_large", f"the body is over {MAX_BODY_BYTES} bytes")
+    too_large = HttpError(413, "too_large", f"the body is over {most} bytes")
     try:
-        data: bytes = source.read(MAX_BODY_BYTES + 1)
-        if len(data) > MAX_BODY_BYTES:
+        data: bytes = source.read(most + 1)
+        if len(data) > most:
             while source.read(PIECE_BYTES):  # the connection may bring another request, behind the rest of this one
                 continue
             raise too_large

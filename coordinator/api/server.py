@@ -3,19 +3,24 @@
 import socket
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
 
 from cheroot import wsgi
 from cheroot.server import HTTPConnection, HTTPRequest
 
-from coordinator.api import builds, documents, health, logs, pipelines, secrets
+from coordinator.api import builds, documents, health, hooks, logs, pipelines, secrets
 from coordinator.api.auth import AuthPlugin
+from coordinator.api.callers import Callers
 from coordinator.api.errors import JsonBottle, code_of, error_body
 from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
+from coordinator.delivery_intake import DeliveryIntake
 from coordinator.log_reader import LogReader
 from coordinator.metrics import Metrics
+from coordinator.permissions import Permissions
+from coordinator.pipelines import Pipelines
 from coordinator.settings import Settings
 from coordinator.store import BuildStore
 from shared.errors import InfrastructureError
@@ -25,26 +30,36 @@ STOP_S = 3
 MAX_REQUEST_BYTES = 32 * 1024 * 1024
 
 
-def make_app(
-    settings: Settings,
-    kv: KeyValue,
-    objects: ObjectStore,
-    service: Builds,
-    log_reader: LogReader,
-    changes: BuildChanges,
-    metrics: Metrics,
-    intake: SecretIntake | None,
-) -> JsonBottle:
-    """Put all routes together. `intake` adds the route for Secrets."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that the routes stand on. `intake` adds the route for Secrets."""
+
+    settings: Settings
+    kv: KeyValue
+    objects: ObjectStore
+    store: BuildStore
+    pipelines: Pipelines
+    builds: Builds
+    logs: LogReader
+    changes: BuildChanges
+    metrics: Metrics
+    permissions: Permissions
+    deliveries: DeliveryIntake
+    intake: SecretIntake | None
+
+
+def make_app(parts: Parts) -> JsonBottle:
+    """Put all routes together."""
     app = JsonBottle()
-    app.install(AuthPlugin(settings.auth_secret))
-    store = BuildStore(kv)
-    health.add_routes(app, kv, objects, metrics)
-    pipelines.add_routes(app, store, service)
-    builds.add_routes(app, store, service, changes)
-    logs.add_routes(app, store, log_reader, changes)
-    if intake is not None:
-        secrets.add_routes(app, intake)
+    app.install(AuthPlugin(parts.settings.auth_secret))
+    callers = Callers(parts.permissions)
+    health.add_routes(app, parts.kv, parts.objects, parts.metrics)
+    pipelines.add_routes(app, parts.store, parts.pipelines, callers)
+    builds.add_routes(app, parts.store, parts.builds, parts.changes, callers)
+    logs.add_routes(app, parts.store, parts.logs, parts.changes, callers)
+    hooks.add_routes(app, parts.deliveries)
+    if parts.intake is not None:
+        secrets.add_routes(app, parts.intake)
     documents.add_routes(app)
     return app
 

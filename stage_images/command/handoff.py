@@ -8,7 +8,9 @@ says `stop`, and passes on what the command still writes.
 import fcntl
 import os
 import select
+import termios
 import time
+from array import array
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -59,7 +61,7 @@ class HandOff:
         words = (_quote(name.encode() + b"=" + value) for name, value in variables.items())
         (self._pipes / "env").write_bytes(b" ".join(words))
         self._tell("go", go)
-        return Relay(output, ended, lambda: self._tell("stop", go))
+        return Relay(output, ended, lambda: self._tell("stop", go), lambda: _is_empty(go))
 
     def _wait_until_prepared(self) -> None:
         # The kubelet runs the hook beside us, in no order; it has long ended by the time the clone is there.
@@ -83,10 +85,13 @@ class HandOff:
 class Relay:
     """What comes back from a command that was started. Only a HandOff makes one."""
 
-    def __init__(self, output: int, ended: int, stop: Callable[[], None]) -> None:
+    def __init__(self, output: int, ended: int, stop: Callable[[], None], has_begun: Callable[[], bool]) -> None:
         self._output = output
         self._ended = ended
         self._stop = stop
+        self._has_begun = has_begun
+        self.never_began = False
+        """Whether the command was told to stop before its container took the word to begin."""
         with suppress(OSError):  # more than this machine allows; the usual size works too
             fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
@@ -99,7 +104,10 @@ class Relay:
         try:
             return self._until_end(write)
         except Interrupted:
+            self.never_began = not self._has_begun()
             self._stop()
+            if self.never_began:
+                raise
             with suppress(InfrastructureError):
                 self._until_end(write, time.monotonic() + _LAST_WORDS_S)
             raise
@@ -140,6 +148,13 @@ class Relay:
             return os.read(pipe, _READ_BYTES)
         except BlockingIOError:
             return None
+
+
+def _is_empty(pipe: int) -> bool:
+    """Whether all that was written into a pipe has been read."""
+    left = array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, left)
+    return left[0] == 0
 
 
 def _quote(word: bytes) -> bytes:

@@ -29,8 +29,12 @@ def execute(run: "StageRun", handoff: HandOff) -> Mapping[str, Json]:
     added = variables(run.params)
     _ = run.workspace  # the command may look at it, so it waits for the clone
     run.log.note(f"$ {shlex.join(command)}")
-    run.work_begins()
-    code = handoff.start(added).run(run.log.write)
+    relay = handoff.start(added)
+    try:
+        code = relay.run(run.log.write)
+    finally:
+        if not relay.never_began:
+            run.work_begins()
     if code != 0:
         raise UserWorkFailed(describe(code), work_exit_code=code)
     return {}

@@ -15,14 +15,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.cluster.installation import BUILDS_NAMESPACE, Installation, installed
-
 from cli.client import Client
 from cli.follow import follow_build
 from cli.records import name_of
 from shared.api_records import Build
 from tests.bench.bare_jobs import BareJobs
 from tests.bench.figures import seconds_between, spread
+from tests.cluster.installation import BUILDS_NAMESPACE, Installation, installed
 
 IMAGE = "python:3.13-slim"
 STAGES = 3

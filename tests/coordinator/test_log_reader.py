@@ -310,21 +310,35 @@ def test_a_log_too_long_to_be_had_live_is_read_on_from_the_store(desk: Desk) -> 
     assert b"".join(pieces) == b""
 
 
-def test_what_the_live_log_lost_is_not_counted_when_the_store_goes_on(desk: Desk) -> None:
-    whole = b"one\r\ntwo\nthree\r\n\r\nfour\r\nfive"
+RETURNS = b"one\r\ntwo\nthree\r\n\r\nfo\rur\r\r\nfive\r"
+WITHOUT = b"one\ntwo\nthree\n\nfo\rur\r\nfive\r"
+
+
+@pytest.mark.parametrize("shown", range(len(WITHOUT) + 1))
+def test_what_the_live_log_loses_is_left_out_of_the_stored_one_too(desk: Desk, shown: int) -> None:
     desk.launcher.live_log = LiveLog(reach=1 << 20, loses_returns=True)
     ref = desk.begin()
-    desk.launcher.write(ref, b"one\ntwo\nthree\n\nfo")  # as containerd passes it on
-    pieces = desk.pieces()
-    shown = b""
-    while len(shown) < 17:
-        shown += next(pieces).data
+    desk.launcher.write(ref, WITHOUT[:shown])
+    pieces = desk.follow()
+    first = some(pieces, shown)
     desk.launcher.finish(ref)
-    desk.archive(whole)
+    desk.archive(RETURNS)
     desk.end()
-    rest = [piece for piece in pieces if piece.data]
-    assert b"".join(piece.data for piece in rest) == b"ur\r\nfive"
-    assert rest[0].offset == whole.index(b"ur")
+    assert first + b"".join(pieces) == WITHOUT
+    assert b"".join(desk.follow(shown)) == WITHOUT[shown:]  # another connection asks again
+
+
+@pytest.mark.parametrize("stored", range(len(RETURNS) + 1))
+def test_a_carriage_return_at_the_end_of_a_chunk_waits_for_what_follows_it(desk: Desk, stored: int) -> None:
+    desk.launcher.live_log = LiveLog(reach=1, loses_returns=True)
+    desk.begin()
+    desk.objects.put(keys.log_chunk(desk.prefix, 0), RETURNS[:stored])
+    pieces = desk.follow()
+    first = b"".join(next(pieces) for _ in range(4))
+    desk.objects.put(keys.log_chunk(desk.prefix, stored), RETURNS[stored:])
+    desk.end()
+    assert first + b"".join(pieces) == WITHOUT
+    assert len(first) >= stored - RETURNS[:stored].count(b"\r")
 
 
 @given(st.lists(st.sampled_from([b"a", b"bc", b"\r", b"\n", b"\r\n"]), max_size=30), st.data())
@@ -334,7 +348,47 @@ def test_a_place_in_the_store_is_where_the_live_log_was(parts: list[bytes], data
     live += (b"\n" if b"\n" in whole else b"") + whole.split(b"\n")[-1]
     shown = data.draw(st.integers(0, len(live)))
     size = data.draw(st.integers(1, 5))
-    place = place_after((whole[at : at + size] for at in range(0, len(whole), size)), shown)
+    place, lacking = place_after((whole[at : at + size] for at in range(0, len(whole), size)), shown)
+    assert lacking == 0
     before = whole[:place]
     kept = len(before) - sum(line.endswith(b"\r") for line in before.split(b"\n")[:-1])
     assert kept == shown
+
+
+def test_who_comes_late_to_a_log_too_long_to_be_had_live_reads_the_store(desk: Desk) -> None:
+    """A node that keeps only the newest part would give that, and nobody could tell it from the beginning."""
+    desk.launcher.live_log = LiveLog(reach=300, loses_returns=False)
+    ref = desk.begin()
+    desk.launcher.write(ref, b"only the newest part")
+    desk.chunks(0, 300, upto=600)
+    pieces = desk.follow()
+    assert some(pieces, 600) == LOG[:600]
+    desk.archive()
+    desk.end()
+    assert b"".join(pieces) == LOG[600:]
+
+
+@pytest.mark.parametrize(("line_bytes", "shown"), [(4, b"live"), (5, LOG[:300])])
+def test_short_lines_take_up_more_of_what_a_node_keeps(desk: Desk, line_bytes: int, shown: bytes) -> None:
+    """The stored 300 bytes have two lines, and the node keeps 310."""
+    desk.launcher.live_log = LiveLog(reach=310, loses_returns=False, line_bytes=line_bytes)
+    ref = desk.begin()
+    desk.launcher.write(ref, b"live")
+    desk.chunks(0, upto=300)
+    assert some(desk.follow(), len(shown)) == shown
+
+
+def test_who_changes_to_the_store_waits_until_it_has_what_was_shown(desk: Desk) -> None:
+    whole = b"one\r\n" * 100
+    desk.launcher.live_log = LiveLog(reach=100, loses_returns=True)
+    ref = desk.begin()
+    desk.launcher.write(ref, b"one\n" * 30)
+    pieces = desk.pieces()
+    shown = b""
+    while len(shown) < 120:
+        shown += next(pieces).data
+    desk.objects.put(keys.log_chunk(desk.prefix, 0), whole[:60])
+    assert [next(pieces).data for _ in range(3)] == [b""] * 3
+    desk.objects.put(keys.log_chunk(desk.prefix, 60), whole[60:])
+    rest = next(piece for piece in pieces if piece.data)
+    assert (rest.offset, rest.data) == (120, b"one\n" * 70)

@@ -19,7 +19,7 @@ from coordinator.settings import Login, Settings
 from local.variable_references import expand, expand_environment
 from shared.codec import decode
 from shared.errors import InputError
-from shared.model import Build, StageContext, StageSpec
+from shared.model import Attempt, Build, Repository, StageContext, StageSpec
 from tests.coordinator.samples import BUILD, IMAGE, PUBLISH, SHA, TEST, build, settings, succeeded, with_attempt
 
 BUILD_KEY = "/kontinuous/state/builds/local/ab12/hello/00000003"
@@ -266,9 +266,20 @@ def test_the_context_says_all_that_a_stage_must_know() -> None:
         log_prefix="local/ab12/hello/00000003/unit-test/1/log/",
         artifacts_prefix="local/ab12/hello/00000003/unit-test/1/artifacts/",
         kontinuous_url="http://127.0.0.1:3005",
+        build_url="http://127.0.0.1:3005/api/v1/pipelines/local/ab12/hello/builds/3",
+        status_url="",
+        status_context="kontinuous/unit-test",
         timeout_s=3600,
         patience_s=600,
     )
+
+
+def test_a_stage_of_a_repository_on_github_is_told_where_its_status_goes() -> None:
+    made = build(repository=Repository("github.com", "acme", "shop"))
+    attempt = Attempt(1, "job")
+    public = stage_context(made, made.stages[0], attempt, settings())
+    assert public.status_url == f"https://api.github.com/repos/acme/shop/statuses/{SHA}"
+    assert stage_context(made, made.stages[0], attempt, settings(github_url="https://git.acme.com")).status_url == ""
 
 
 @pytest.mark.parametrize(

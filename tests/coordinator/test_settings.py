@@ -81,6 +81,11 @@ def test_a_number_that_is_none_is_refused(read: ReadSettings, value: str) -> Non
         read(RETENTION_BUILDS=value)
 
 
+def test_what_kubernetes_sets_for_a_service_of_our_name_is_no_port_of_ours(read: ReadSettings) -> None:
+    assert read(KONTINUOUS_PORT="tcp://10.96.0.7:3005").port == 3005
+    assert read(KONTINUOUS_PORT="8080").port == 8080
+
+
 def test_optional_variables_and_keys_are_read(read: ReadSettings) -> None:
     secret = {**README_SECRET, "StageEtcdUser": "stage", "StageEtcdPassword": "pw", "RegistryUser": "r"}
     settings = read(secret, KONTINUOUS_PORT="3006", BUILDER_ADDRESS="tcp://builder:2376", S3_REGION="eu-1")

@@ -185,6 +185,9 @@ def test_a_job_that_is_being_cancelled_is_waited_for() -> None:
     [
         ("SecretNotFound", Fault.INPUT, False),
         ("InvalidImageName", Fault.INPUT, False),
+        ("PodSecurityRefused", Fault.INPUT, False),
+        ("LimitRangeRefused", Fault.INPUT, False),
+        ("AdmissionDenied", Fault.INPUT, False),
         ("StartError", Fault.INFRASTRUCTURE, True),
     ],
 )
@@ -203,6 +206,28 @@ def test_what_may_still_heal_is_waited_for_up_to_the_limit() -> None:
     over = judged(LAUNCHED, job=job, after_s=301)
     assert (over.attempt.status, over.attempt.fault) == (Status.FAIL, Fault.INPUT)
     assert "no such image x" in over.attempt.reason
+
+
+def test_what_was_waited_for_in_vain_is_not_waited_for_again() -> None:
+    job = in_phase(JobPhase.WAITING, reason="Unschedulable", message="0/1 nodes are available")
+    verdict = judged(LAUNCHED, job=job, after_s=301)
+    assert (verdict.attempt.fault, verdict.may_retry) == (Fault.INFRASTRUCTURE, False)
+    assert verdict.attempt.reason == "waited 300 s in vain: Unschedulable: 0/1 nodes are available"
+
+
+def test_what_ails_a_job_that_runs_is_shown() -> None:
+    running = report(ReportStatus.RUNNING)
+    silent = in_phase(JobPhase.RUNNING, reason="NodeNotReady", message="the node does not answer")
+    attempt = judged(report=running, job=silent).attempt
+    assert (attempt.status, attempt.waiting_for) == (Status.RUNNING, "the node does not answer")
+    assert judged(attempt, report=running).attempt.waiting_for == ""
+
+
+def test_a_job_that_used_too_much_disk_is_the_users() -> None:
+    job = in_phase(JobPhase.FINISHED, reason="StorageExceeded", message="10Mi", permanent=True, ends=DONE)
+    verdict = judged(LAUNCHED, job=job)
+    assert (verdict.attempt.fault, verdict.may_retry) == (Fault.USER, False)
+    assert "used more disk than it may: 10Mi" in verdict.attempt.reason
 
 
 def test_a_job_that_waits_for_nothing_bad_is_waited_for_without_limit() -> None:
@@ -239,6 +264,6 @@ def test_an_attempt_that_could_not_be_launched_for_too_long_fails() -> None:
     assert (verdict.attempt.status, verdict.attempt.fault, verdict.may_retry) == (
         Status.FAIL,
         Fault.INFRASTRUCTURE,
-        True,
+        False,
     )
-    assert "the engine is down" in verdict.attempt.reason
+    assert verdict.attempt.reason == "waited 300 s in vain: the engine is down"

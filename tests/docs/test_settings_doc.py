@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = (ROOT / "coordinator" / "settings_reader.py").read_text()
 VARIABLES = sorted(
     {
-        *re.findall(r'self\._(?:required|number|json)\("(\w+)"', SETTINGS),
+        *re.findall(r'self\._(?:required|number|json)\(\s*"(\w+)"', SETTINGS),
         *re.findall(r'self\._environment\.get\("(\w+)"', SETTINGS),
         *(ENGINE_HOME_VARIABLE, ENGINE_VARIABLE, HOME_VARIABLE, MIRROR_VARIABLE),
     }

@@ -237,7 +237,7 @@ def test_two_hand_overs_at_once_both_succeed(folder: Path, bares: Path) -> None:
         jobs = [pool.submit(hand_over, folder, bares, "", dirty) for dirty in (True, False) * 3]
         handed = [job.result() for job in jobs]
     source = FolderSource(bares, URL)
-    assert {source.commit(repository_of(each), each.ref).sha for each in handed} == {each.sha for each in handed}
+    assert {source.commit(repository_of(each), each.ref, "").sha for each in handed} == {each.sha for each in handed}
     bare = bare_of(bares, handed[0])
     assert [path.name for path in bare.parent.iterdir()] == [bare.name]
     assert not (bare / "new.git").exists()
@@ -249,7 +249,7 @@ def test_a_commit_that_was_handed_over_stays_what_it_was(folder: Path, bares: Pa
     commit(folder, "second")
     second = hand_over(folder, bares)
     source = FolderSource(bares, URL)
-    assert source.commit(repository_of(first), first.ref).sha == first.sha != second.sha
+    assert source.commit(repository_of(first), first.ref, "").sha == first.sha != second.sha
 
 
 def test_the_commits_handed_over_last_are_kept_however_old_they_are(
@@ -270,17 +270,17 @@ def test_the_commits_handed_over_last_are_kept_however_old_they_are(
 def test_a_commit_is_resolved_with_who_wrote_it(folder: Path, bares: Path) -> None:
     handed = hand_over(folder, bares)
     source = FolderSource(bares, URL)
-    found = source.commit(repository_of(handed), handed.ref)
+    found = source.commit(repository_of(handed), handed.ref, "")
     assert (found.sha, found.ref, found.branch) == (handed.sha, "refs/heads/main", "main")
     assert (found.author, found.message) == ("t <t@example.com>", "first")
-    bare_commit = source.commit(repository_of(handed), handed.sha)
+    bare_commit = source.commit(repository_of(handed), handed.sha, "")
     assert (bare_commit.sha, bare_commit.ref) == (handed.sha, "")
 
 
 def test_a_tag_is_resolved_as_a_tag(folder: Path, bares: Path) -> None:
     git(folder, "tag", "v1.0")
     handed = hand_over(folder, bares, "v1.0")
-    found = FolderSource(bares, URL).commit(repository_of(handed), handed.ref)
+    found = FolderSource(bares, URL).commit(repository_of(handed), handed.ref, "")
     assert (found.ref, found.branch) == ("refs/tags/v1.0", "v1.0")
 
 
@@ -288,16 +288,16 @@ def test_a_tag_is_resolved_as_a_tag(folder: Path, bares: Path) -> None:
 def test_what_was_not_handed_over_is_not_found(folder: Path, bares: Path, ref: str) -> None:
     repository = repository_of(hand_over(folder, bares))
     with pytest.raises(NotFound, match="no commit"):
-        FolderSource(bares, URL).commit(repository, ref)
+        FolderSource(bares, URL).commit(repository, ref, "")
 
 
 def test_a_file_is_read_at_its_commit(folder: Path, bares: Path) -> None:
     handed = hand_over(folder, bares)
     write(folder, {"kept.txt": "newer\n"})
     source = FolderSource(bares, URL)
-    assert source.read_file(repository_of(handed), "kept.txt", handed.sha) == "kept"
+    assert source.read_file(repository_of(handed), "kept.txt", handed.sha, "") == "kept"
     with pytest.raises(NotFound, match=f"has no nope.txt at commit {handed.sha[:10]}"):
-        source.read_file(repository_of(handed), "nope.txt", handed.sha)
+        source.read_file(repository_of(handed), "nope.txt", handed.sha, "")
 
 
 def test_stages_clone_from_the_url_of_the_service(folder: Path, bares: Path) -> None:
@@ -315,8 +315,8 @@ def test_a_repository_that_was_not_handed_over_is_not_found(
     repository = Repository(*(new or old for new, old in fields))
     source = FolderSource(bares, URL)
     asks: dict[str, Callable[[], object]] = {
-        "commit": lambda: source.commit(repository, "HEAD"),
-        "read_file": lambda: source.read_file(repository, "kept.txt", "HEAD"),
+        "commit": lambda: source.commit(repository, "HEAD", ""),
+        "read_file": lambda: source.read_file(repository, "kept.txt", "HEAD", ""),
         "clone_url": lambda: source.clone_url(repository),
     }
     with pytest.raises(NotFound, match="is not a folder that was handed over"):

@@ -49,7 +49,8 @@ def test_a_second_stage_of_the_same_slug_is_counted() -> None:
 
 @given(repositories, numbers, stage_ids, attempts)
 def test_a_job_and_its_secret_have_valid_names(repository: Repository, number: int, stage: str, attempt: int) -> None:
-    for name in (keys.job_name(repository, number, stage, attempt), keys.build_secret_name(repository, number, attempt)):
+    secret = keys.build_secret_name(repository, number, attempt)
+    for name in (keys.job_name(repository, number, stage, attempt), secret):
         assert DNS_LABEL.fullmatch(name)
         assert len(name) <= keys.MAX_NAME
 

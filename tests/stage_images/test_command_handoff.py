@@ -308,3 +308,19 @@ def test_the_pipes_are_for_processes_of_any_user(pod: PlainPod) -> None:
     modes: Callable[[str], int] = lambda name: (pod.handoff / name).stat().st_mode & 0o7777  # noqa: E731
     assert [modes(name) for name in ("pipes/go", "pipes/output", "pipes/exit")] == [0o666] * 3
     assert (modes("pipes"), modes("busybox")) == (0o777, 0o755)
+
+
+def test_a_command_whose_container_never_took_the_word_has_not_begun(pod: PlainPod) -> None:
+    def interrupt_us(*_: object) -> None:
+        raise Interrupted("stop")
+
+    before = signal.signal(signal.SIGALRM, interrupt_us)
+    try:
+        with HandOff(pod.handoff) as handoff:
+            relay = handoff.start({})
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            with pytest.raises(Interrupted):
+                relay.run(lambda data: None)
+            assert relay.never_began
+    finally:
+        signal.signal(signal.SIGALRM, before)

@@ -6,10 +6,12 @@ from typing import Any
 
 import requests
 
+from coordinator.github import GitHub
 from coordinator.service import Service
 from local.free_ports import free_ports
 from shared.errors import NotFound
 from shared.model import Commit, Repository
+from shared.ports import Access, RepositoryInfo
 from tests.coordinator.samples import REPOSITORY, SHA, settings
 from tests.coordinator.world import FlakyKeyValue, World
 
@@ -34,13 +36,20 @@ class FakeSource:
     def __init__(self) -> None:
         self.files = {".pipeline.yml": PIPELINE_FILE}
 
-    def commit(self, repository: Repository, ref: str) -> Commit:
+    def describe(self, repository: Repository, token: str) -> RepositoryInfo:
+        self.clone_url(repository)
+        return RepositoryInfo(repository, "main", Access.ADMIN)
+
+    def login(self, token: str) -> str:
+        return ""
+
+    def commit(self, repository: Repository, ref: str, token: str) -> Commit:
         self.clone_url(repository)
         if ref not in ("main", SHA):
             raise NotFound(f"{repository} has no commit {ref!r}")
         return Commit(SHA, "refs/heads/main", "Ann <ann@example.com>", "first")
 
-    def read_file(self, repository: Repository, path: str, sha: str) -> str:
+    def read_file(self, repository: Repository, path: str, sha: str, token: str) -> str:
         if path not in self.files:
             raise NotFound(f"{repository} has no {path} at commit {sha[:10]}")
         return self.files[path]
@@ -64,7 +73,7 @@ class FakeIntake:
 class Server:
     """The service as its callers see it, and the world that it works in."""
 
-    def __init__(self, with_intake: bool = True, **changes: Any) -> None:
+    def __init__(self, with_intake: bool = True, github: GitHub | None = None, **changes: Any) -> None:
         self.kv = FlakyKeyValue()
         self.world = World(kv=self.kv)
         self.source = FakeSource()
@@ -75,8 +84,9 @@ class Server:
             self.kv,
             self.world.objects,
             self.world.launcher,
-            self.source,
+            github or self.source,
             self.intake if with_intake else None,
+            github,
         )
         self.url = f"http://127.0.0.1:{self.service.port}"
         self.headers = {"Authorization": f"Bearer {self.service.token('ann')}"}

@@ -3,6 +3,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.coordinator.api.api_server import Server
+from tests.coordinator.api.front_door import FrontDoor
+from tests.fakes.github import FakeGitHub
 
 
 @pytest.fixture
@@ -18,3 +20,11 @@ def idle_server() -> Iterator[Server]:
     server = Server()
     yield server
     server.close()
+
+
+@pytest.fixture
+def door(github: FakeGitHub) -> Iterator[FrontDoor]:
+    """The service on a stand-in for GitHub."""
+    door = FrontDoor(github)
+    yield door
+    door.server.close()

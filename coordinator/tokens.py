@@ -1,0 +1,92 @@
+"""Access tokens of source hosts, encrypted at rest: a pipeline acts with the token of who created it.
+
+AES-256-GCM with a key derived from AuthSecret (HKDF-SHA256, RFC 5869). The repository's name and what the value is for
+are bound in: copied to another pipeline's record, or to another field, it opens nothing.
+"""
+
+import base64
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from coordinator.links import github_host
+from coordinator.settings import Settings
+from coordinator.store import BuildStore
+from shared import keys
+from shared.errors import InputError
+from shared.model import Build, Repository
+
+GIT_TOKEN_USER = "x-access-token"
+"""The user name that GitHub wants of git beside a token as password."""
+HOOK_SECRET = "webhook"
+ACCESS_TOKEN = "token"
+"""What a value is for."""
+_VERSION = "v1."
+_NONCE_BYTES = 12
+
+
+class TokenVault:
+    """Encrypts and decrypts what pipelines keep secret."""
+
+    def __init__(self, auth_secret: bytes) -> None:
+        key = HKDF(SHA256(), 32, salt=None, info=b"kontinuous: stored access tokens").derive(auth_secret)
+        self._cipher = AESGCM(key)
+
+    def seal(self, repository: Repository, value: str, purpose: str = ACCESS_TOKEN) -> str:
+        """Encrypt a value for the record of one repository."""
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = self._cipher.encrypt(nonce, value.encode(), f"{purpose} {repository}".encode())
+        return _VERSION + base64.b64encode(nonce + sealed).decode()
+
+    def open(self, repository: Repository, sealed: str, purpose: str = ACCESS_TOKEN) -> str:
+        """Decrypt what `seal` made; raises InputError where AuthSecret is another by now."""
+        try:
+            data = base64.b64decode(sealed.removeprefix(_VERSION), validate=True)
+            bound = f"{purpose} {repository}".encode()
+            value = self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], bound)
+        except (ValueError, InvalidTag) as error:
+            raise InputError(
+                f"the {purpose} stored for {repository} cannot be read, as when AuthSecret was changed: "
+                "delete the pipeline and create it again"
+            ) from error
+        return value.decode()
+
+
+class Tokens:
+    """The tokens that pipelines act with. Only repositories on GitHub have one: a local folder needs none."""
+
+    def __init__(self, store: BuildStore, settings: Settings) -> None:
+        self._store = store
+        self._vault = TokenVault(settings.auth_secret)
+        self._host = github_host(settings.github_url)
+
+    def sealed(self, repository: Repository, token: str) -> str:
+        """What a new pipeline's record keeps of its creator's token."""
+        return self._vault.seal(repository, token) if repository.host == self._host else ""
+
+    def sealed_hook_secret(self, repository: Repository, secret: str) -> str:
+        """What a new pipeline's record keeps of its webhook's secret."""
+        return self._vault.seal(repository, secret, HOOK_SECRET)
+
+    def hook_secret(self, repository: Repository) -> str:
+        """What a pipeline's webhook signs with, or "" where it has none; raises NotFound, InputError, StoreError."""
+        sealed = self._store.pipeline(repository).hook_secret
+        return self._vault.open(repository, sealed, HOOK_SECRET) if sealed else ""
+
+    def of(self, repository: Repository) -> str:
+        """A pipeline's token, or "" where it has none; raises NotFound, InputError, StoreError."""
+        sealed = self._store.pipeline(repository).token
+        return self._vault.open(repository, sealed) if sealed else ""
+
+    def credentials(self, build: Build) -> dict[str, str]:
+        """The files of the stage contract that hold a build's token: for commit statuses, and for the clone.
+
+        A build of a fork's commit gets none: somebody wrote it who may not write to the repository.
+        """
+        token = "" if build.fork else self.of(build.repository)
+        if not token:
+            return {}
+        return {keys.GITHUB_TOKEN: token, keys.GIT_USER: GIT_TOKEN_USER, keys.GIT_PASSWORD: token}

@@ -1,0 +1,162 @@
+"""Who may do what: every route with right, wrong and missing rights on the repository."""
+
+import time
+
+import pytest
+
+from coordinator.permissions import Permissions
+from shared.errors import Forbidden, InfrastructureError, NotFound
+from shared.model import Commit, Repository
+from shared.ports import Access, RepositoryInfo
+from tests.coordinator.api.api_server import PIPELINES
+from tests.coordinator.api.front_door import FrontDoor
+
+READING = [
+    ("GET", ""),
+    ("GET", "/builds"),
+    ("GET", "/builds/1"),
+    ("GET", "/builds/1/events"),
+    ("GET", "/builds/1/stages/build/logs"),
+]
+WRITING = [("/builds", 201), ("/builds/1/cancel", 202), ("/builds/1/stages/build/resume", 409)]  # the build still runs
+
+
+@pytest.fixture
+def begun(door: FrontDoor) -> FrontDoor:
+    """A front door with a pipeline and a build, which runs."""
+    door.create_pipeline()
+    door.start()
+    return door
+
+
+def status(door: FrontDoor, login: str, method: str, path: str) -> int:
+    body = {"json": {"ref": "main"}} if method == "POST" else {}
+    url = f"{PIPELINES}/{door.repository}{path}"
+    with door.ask(method, url, login, stream=True, **body) as answer:
+        if not answer.ok:
+            assert set(answer.json()) == {"code", "message", "details"}
+        return answer.status_code
+
+
+@pytest.mark.parametrize(("method", "path"), READING)
+def test_whoever_may_read_the_repository_may_read_its_builds(begun: FrontDoor, method: str, path: str) -> None:
+    assert [status(begun, login, method, path) for login in ("ann", "ben", "cat", "eve")] == [200, 200, 200, 404]
+
+
+@pytest.mark.parametrize(("path", "code"), WRITING)
+def test_whoever_may_write_may_start_cancel_and_resume(begun: FrontDoor, path: str, code: int) -> None:
+    assert [status(begun, login, "POST", path) for login in ("eve", "cat", "ben", "ann")] == [404, 403, code, code]
+
+
+def test_whoever_may_administer_may_create_and_delete(begun: FrontDoor) -> None:
+    answers = [status(begun, login, "DELETE", "") for login in ("eve", "cat", "ben", "ann")]
+    assert answers == [404, 403, 403, 409]  # a build runs
+    begun.github.add_repository("acme/new", {"a": "b"}, ann="admin", ben="push", cat="pull")
+    codes = [begun.create_pipeline(login, "acme/new").status_code for login in ("eve", "cat", "ben", "ann")]
+    assert codes == [404, 403, 403, 201]
+
+
+def test_only_what_a_caller_may_read_is_listed(begun: FrontDoor) -> None:
+    for name, private, roles in (("acme/open", False, {}), ("acme/hers", True, {"cat": "pull"})):
+        begun.github.add_repository(name, {"a": "b"}, private, ann="admin", **roles)
+        assert begun.create_pipeline(name=name).status_code == 201
+
+    def listed(login: str) -> list[str]:
+        items = begun.ask("GET", PIPELINES, login).json()["items"]
+        return [item["repository"].partition("/")[2] for item in items]
+
+    assert listed("ann") == ["Acme/shop", "acme/hers", "acme/open"]
+    assert listed("cat") == ["Acme/shop", "acme/hers", "acme/open"]
+    assert listed("ben") == ["Acme/shop", "acme/open"]
+    assert listed("eve") == ["acme/open"]
+
+
+def test_a_refusal_names_what_is_missing(begun: FrontDoor) -> None:
+    message = begun.ask("POST", begun.builds, "cat", json={"ref": "main"}).json()["message"]
+    assert message == f"this token may not write to {begun.repository}, which this needs"
+
+
+def test_who_started_and_cancelled_a_build_is_known_from_github(begun: FrontDoor) -> None:
+    assert begun.start(login="ben")["trigger"]["actor"] == "ben"
+    begun.ask("POST", f"{begun.builds}/1/cancel", "ben")
+    begun.server.world.play()
+    assert begun.wait_for_end()["reason"] == "cancelled by ben"
+
+
+def test_names_in_another_case_are_the_same_repository(begun: FrontDoor) -> None:
+    path = f"{PIPELINES}/{begun.github.host}/ACME/Shop/builds/1"
+    assert begun.ask("GET", path).json()["repository"] == str(begun.repository)
+
+
+def test_github_is_asked_once_in_a_while_and_not_at_all_while_it_is_away(begun: FrontDoor) -> None:
+    asked = begun.github.count("GET /repos/{owner}/{repo}")
+    for _ in range(5):
+        assert begun.ask("GET", begun.builds).ok
+    assert begun.github.count("GET /repos/{owner}/{repo}") == asked
+    begun.github.stop()
+    assert begun.ask("GET", begun.builds).ok
+    assert begun.ask("GET", begun.builds, "cat").status_code == 503
+
+
+class OneRepository:
+    """A SourceHost with an answer that a test changes."""
+
+    def __init__(self) -> None:
+        self.access = Access.WRITE
+        self.away = False
+        self.asked = 0
+
+    def describe(self, repository: Repository, token: str) -> RepositoryInfo:
+        self.asked += 1
+        if self.away:
+            raise InfrastructureError("GitHub does not answer")
+        if self.access is Access.NONE:
+            raise NotFound("hidden")
+        return RepositoryInfo(repository, "main", self.access)
+
+    def login(self, token: str) -> str:
+        return "ann"
+
+    def commit(self, repository: Repository, ref: str, token: str) -> Commit:
+        raise NotImplementedError
+
+    def read_file(self, repository: Repository, path: str, sha: str, token: str) -> str:
+        raise NotImplementedError
+
+    def clone_url(self, repository: Repository) -> str:
+        raise NotImplementedError
+
+
+SHOP = Repository("github.com", "acme", "shop")
+
+
+def test_an_answer_counts_for_half_a_minute_and_a_lost_right_is_noticed_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    host, now = OneRepository(), [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    permissions = Permissions(host)
+    for _ in range(3):
+        permissions.require(SHOP, "token", Access.WRITE)
+    assert host.asked == 1
+    permissions.require(SHOP, "another", Access.READ)
+    assert host.asked == 2
+    host.access = Access.READ
+    now[0] += 31
+    with pytest.raises(Forbidden):
+        permissions.require(SHOP, "token", Access.WRITE)
+    host.access = Access.NONE
+    now[0] += 31
+    with pytest.raises(NotFound):
+        permissions.require(SHOP, "token", Access.READ)
+
+
+def test_while_the_host_is_away_what_was_known_counts_for_ten_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    host, now = OneRepository(), [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    permissions = Permissions(host)
+    permissions.require(SHOP, "token", Access.WRITE)
+    host.away = True
+    now[0] += 599
+    permissions.require(SHOP, "token", Access.WRITE)
+    now[0] += 2
+    with pytest.raises(InfrastructureError):
+        permissions.require(SHOP, "token", Access.WRITE)

@@ -1,0 +1,335 @@
+"""Webhooks from their installation to the build and its statuses, over HTTP."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from coordinator.delivery_intake import MAX_DELIVERY_BYTES
+from shared import keys
+from shared.github_status import CONTEXT
+from tests.coordinator.api.api_server import PIPELINE_FILE, PIPELINES
+from tests.coordinator.api.front_door import FrontDoor, fail, succeed, token_of
+from tests.fakes import github_webhooks
+from tests.fakes.github import FakeGitHub
+from tests.fakes.github_repositories import FakeRepository
+from tests.fakes.github_webhooks import Message
+from tests.waiting import wait_for
+
+ANSWER_S = 0.5
+SECRETIVE_FILE = """\
+apiVersion: v1alpha1
+kind: Pipeline
+metadata: {name: hello, namespace: acaleph}
+spec:
+  template:
+    stages:
+      - {name: Build, type: docker_build, secrets: [creds]}
+      - {name: Unit Test, type: command, params: {command: [make, test], token: key}, secrets: [creds]}
+      - {name: Publish, type: docker_publish, params: {external_registry: quay.io, external_image_name: a/b}}
+"""
+
+
+class Hooked(FrontDoor):
+    """A front door whose repository has a pipeline, and so a webhook."""
+
+    def __init__(self, github: FakeGitHub) -> None:
+        super().__init__(github)
+        assert self.create_pipeline().status_code == 201
+        self.hook: dict[str, Any] = next(iter(self.shop.hooks.values()))
+        self.url = str(self.hook["config"]["url"])
+
+    def deliver(self, message: Message) -> dict[str, Any]:
+        """Let GitHub deliver a message; returns the answer, which must come at once."""
+        begun = time.monotonic()
+        (answer,) = self.github.deliver(self.shop, message)
+        assert time.monotonic() - begun < ANSWER_S
+        assert answer.status_code == 202, answer.text
+        receipt: dict[str, Any] = answer.json()
+        return receipt
+
+    def push(self, branch: str = "main", **files: str) -> Message:
+        """The message of a push of a new commit."""
+        self.shop.push({"x": branch, **files}, branch)
+        return github_webhooks.push(self.shop, f"refs/heads/{branch}", "ben")
+
+    def all_builds(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.ask("GET", self.builds).json()["items"]
+        return found
+
+    def build(self, number: int) -> dict[str, Any]:
+        """A build, once it is there."""
+        path = f"{self.builds}/{number}"
+        return wait_for(lambda: answer.json() if (answer := self.ask("GET", path)).ok else None)
+
+    def receipt_with_build(self, message: Message) -> dict[str, Any]:
+        """Deliver a message again until it has a build."""
+        return wait_for(lambda: receipt if (receipt := self.deliver(message))["build"] else None)
+
+
+@pytest.fixture
+def hooked(github: FakeGitHub) -> Iterator[Hooked]:
+    hooked = Hooked(github)
+    yield hooked
+    hooked.server.close()
+
+
+def test_a_pipeline_has_a_webhook_of_its_own_that_names_it(hooked: Hooked) -> None:
+    assert hooked.url == f"{hooked.server.url}/api/v1/hooks/{hooked.repository}"
+    assert (hooked.hook["events"], hooked.hook["config"]["content_type"]) == (["push", "pull_request"], "json")
+    other = hooked.github.add_repository("acme/other", {"a": "b"}, ann="admin")
+    hooked.create_pipeline(name="acme/other")
+    secrets = [hook["config"]["secret"] for repo in (hooked.shop, other) for hook in repo.hooks.values()]
+    assert len(set(secrets)) == 2
+    assert all(len(secret) == 64 for secret in secrets)
+    kept = b"".join(entry.value for entry in hooked.server.kv.list(keys.STATE))
+    assert not any(secret.encode() in kept for secret in secrets)
+
+
+def test_deleting_a_pipeline_removes_its_webhook_and_its_builds(hooked: Hooked) -> None:
+    hooked.server.world.play()
+    hooked.start()
+    path = f"{PIPELINES}/{hooked.repository}"
+    hooked.wait_for_end()
+    wait_for(lambda: hooked.ask("DELETE", path).status_code == 204)
+    assert hooked.shop.hooks == {}
+    assert hooked.ask("GET", path).status_code == 404
+    assert hooked.ask("GET", PIPELINES).json() == {"items": []}
+    assert hooked.server.world.objects.list("") == ()
+    assert hooked.create_pipeline().status_code == 201
+    assert hooked.all_builds() == []
+    assert hooked.start()["number"] == 2, "a number is never given twice"
+
+
+def test_a_pipeline_whose_build_runs_is_not_deleted(hooked: Hooked) -> None:
+    hooked.start()
+    answer = hooked.ask("DELETE", f"{PIPELINES}/{hooked.repository}")
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert len(hooked.shop.hooks) == 1
+
+
+def test_without_a_webhook_there_is_no_pipeline(door: FrontDoor) -> None:
+    door.github.fail("POST /repos/{owner}/{repo}/hooks", 502)
+    assert door.create_pipeline().status_code == 503
+    assert door.ask("GET", PIPELINES).json() == {"items": []}
+    door.github.heal()
+    assert door.create_pipeline().status_code == 201
+
+
+def test_a_webhook_that_is_left_from_before_is_replaced(door: FrontDoor) -> None:
+    url = f"{door.server.url}/api/v1/hooks/{door.repository}"
+    door.shop.hooks[99] = {"id": 99, "events": ["push"], "config": {"url": url}, "type": "Repository"}
+    door.shop.hooks[99] |= {k: v for k, v in door.github.example("hook").items() if k not in ("id", "config", "events")}
+    assert door.create_pipeline().status_code == 201
+    assert [hook["config"]["url"] for hook in door.shop.hooks.values()] == [url]
+    assert 99 not in door.shop.hooks
+
+
+def test_a_push_becomes_a_build_and_github_shows_how_it_ends(hooked: Hooked) -> None:
+    hooked.server.world.plays = {"build": succeed, "unit-test": fail}
+    message = hooked.push("feature/x")
+    assert hooked.deliver(message) == {"status": "accepted", "reason": "", "build": None}
+    made = hooked.build(1)
+    sha = hooked.shop.sha("refs/heads/feature/x")
+    assert (made["commit"]["sha"], made["commit"]["branch"]) == (sha, "feature/x")
+    assert (made["commit"]["author"], made["commit"]["message"]) == ("t <t@example.com>", "a change")
+    assert made["trigger"] == {"source": "webhook", "actor": "ben"}
+    hooked.server.world.play()
+    hooked.wait_for_states(sha, whole="failure", build="success", test="failure")
+
+
+def test_a_tag_becomes_a_build(hooked: Hooked) -> None:
+    hooked.shop.tag("v1", hooked.sha)
+    hooked.deliver(github_webhooks.push(hooked.shop, "refs/tags/v1", "ben"))
+    assert (hooked.build(1)["commit"]["ref"], hooked.build(1)["commit"]["sha"]) == ("refs/tags/v1", hooked.sha)
+
+
+def test_a_redelivery_and_a_replay_give_the_existing_build(hooked: Hooked) -> None:
+    message = hooked.push()
+    hooked.deliver(message)
+    assert hooked.receipt_with_build(message)["build"] == 1
+    for _ in range(3):
+        assert hooked.deliver(message)["build"] == 1
+    later = hooked.push()
+    assert hooked.receipt_with_build(later)["build"] == 2
+    assert len(hooked.all_builds()) == 2
+
+
+@pytest.mark.parametrize("push_first", [True, False])
+def test_a_push_and_a_pull_request_of_one_commit_are_one_build(hooked: Hooked, push_first: bool) -> None:
+    push = hooked.push("feature")
+    opened = github_webhooks.pull_request("opened", 7, hooked.shop, hooked.shop, "feature", "ben")
+    first, second = (push, opened) if push_first else (opened, push)
+    assert hooked.receipt_with_build(first)["build"] == 1
+    assert hooked.receipt_with_build(second)["build"] == 1
+    reopened = github_webhooks.pull_request("reopened", 7, hooked.shop, hooked.shop, "feature", "ben")
+    assert hooked.receipt_with_build(reopened)["build"] == 1
+    assert [made["commit"]["ref"] for made in hooked.all_builds()] == ["refs/heads/feature"]
+
+
+@pytest.mark.parametrize("action", ["opened", "synchronize", "reopened"])
+def test_a_pull_request_becomes_a_build_of_its_head(hooked: Hooked, action: str) -> None:
+    hooked.push("feature")
+    hooked.deliver(github_webhooks.pull_request(action, 7, hooked.shop, hooked.shop, "feature", "cat"))
+    made = hooked.build(1)
+    assert made["commit"]["sha"] == hooked.shop.sha("refs/heads/feature")
+    assert made["trigger"] == {"source": "webhook", "actor": "cat"}
+
+
+def test_what_asks_for_no_build_is_ignored(hooked: Hooked) -> None:
+    hooked.push("feature")
+    closed = github_webhooks.pull_request("closed", 7, hooked.shop, hooked.shop, "feature", "ben")
+    for message, reason in (
+        (github_webhooks.deletion(hooked.shop, "refs/heads/feature", "ben"), "refs/heads/feature was deleted"),
+        (closed, "nothing is built when a pull request is 'closed'"),
+    ):
+        assert hooked.deliver(message) == {"status": "ignored", "reason": reason, "build": None}
+    other = github_webhooks.send(Message("star", b"{}"), hooked.url, hooked.hook["config"]["secret"])
+    assert other.json()["status"] == "ignored"
+    assert hooked.deliver(github_webhooks.ping(hooked.shop, "ben"))["status"] == "pong"
+    assert hooked.server.kv.list(keys.DELIVERIES) == ()
+
+
+def test_an_old_replay_starts_nothing(hooked: Hooked) -> None:
+    message = hooked.push()
+    value = json.loads(message.body)
+    value["repository"]["pushed_at"] -= 31 * 24 * 3600
+    old = Message("push", json.dumps(value).encode())
+    assert hooked.deliver(old) == {"status": "ignored", "reason": "it is older than 30 days", "build": None}
+
+
+class Fork:
+    """A pull request from a fork whose author has changed everything, the pipeline file too."""
+
+    def __init__(self, hooked: Hooked) -> None:
+        hooked.shop.push({".pipeline.yml": SECRETIVE_FILE})
+        self.repository: FakeRepository = hooked.github.fork(hooked.shop, "eve")
+        self.sha = self.repository.push({".pipeline.yml": "kind: Evil"}, "evil")
+        hooked.shop.take_pull_request(7, self.repository, "evil")
+        self.message = github_webhooks.pull_request("opened", 7, hooked.shop, self.repository, "evil", "eve")
+
+
+def test_a_pull_request_from_a_fork_uses_the_base_branchs_file_gets_no_secrets_and_publishes_nothing(
+    hooked: Hooked,
+) -> None:
+    seen: dict[str, Any] = {}
+    hooked.server.world.plays = {"build": lambda stage: (seen.update(stage=stage), succeed(stage))[1]}
+    fork = Fork(hooked)
+    hooked.deliver(fork.message)
+    hooked.server.world.play()
+    done = hooked.wait_for_end()
+    assert (done["status"], done["commit"]["sha"], done["commit"]["ref"]) == ("SUCCESS", fork.sha, "refs/pull/7/head")
+    assert [(stage["name"], stage["status"]) for stage in done["stages"]] == [
+        ("Build", "SUCCESS"),
+        ("Unit Test", "SUCCESS"),
+        ("Publish", "SKIPPED"),
+    ]
+    stage = seen["stage"]
+    assert (stage.context.secrets, stage.context.clone_url) == ((), f"{hooked.github.url}/Acme/shop.git")
+    assert token_of(stage) == ""
+    assert hooked.tokens["ann"] not in str(stage.launcher.secrets[stage.ref])
+    volumes = stage.launcher.manifests[stage.ref]["spec"]["template"]["spec"]["volumes"]
+    assert "creds" not in str(volumes)
+    hooked.wait_for_states(fork.sha, whole="success", build="success", test="success")
+
+
+def test_a_forks_publish_stage_cannot_be_resumed(hooked: Hooked) -> None:
+    hooked.server.world.play()
+    hooked.deliver(Fork(hooked).message)
+    hooked.wait_for_end()
+    answer = hooked.ask("POST", f"{hooked.builds}/1/stages/publish/resume")
+    assert (answer.status_code, "publishes nothing" in answer.json()["message"]) == (409, True)
+
+
+def test_a_commit_of_a_fork_that_is_merged_is_built_anew(hooked: Hooked) -> None:
+    fork = Fork(hooked)
+    assert hooked.receipt_with_build(fork.message)["build"] == 1
+    hooked.shop.take_branch("merged", fork.repository, "evil")
+    hooked.shop.push({".pipeline.yml": PIPELINE_FILE}, "merged")
+    message = github_webhooks.push(hooked.shop, "refs/heads/merged", "ann")
+    assert hooked.receipt_with_build(message)["build"] == 2
+
+
+@pytest.mark.parametrize("text", ["kind: Nonsense\n", None])
+def test_a_commit_that_cannot_be_built_says_so_on_github(hooked: Hooked, text: str | None) -> None:
+    if text is None:
+        repository = hooked.github.add_repository("acme/bare", {"a": "b"}, ann="admin")
+        hooked.create_pipeline(name="acme/bare")
+    else:
+        repository = hooked.shop
+        repository.push({".pipeline.yml": text})
+    sha = repository.sha("refs/heads/main")
+    message = github_webhooks.push(repository, "refs/heads/main", "ben")
+    assert hooked.github.deliver(repository, message)[0].ok
+    status = wait_for(lambda: hooked.github.statuses(sha).get(CONTEXT))
+    assert status["state"] == "error"
+    assert ".pipeline.yml" in status["description"] or "kind" in status["description"]
+    (again,) = hooked.github.deliver(repository, message)
+    assert again.json()["reason"] != ""
+    assert hooked.github.history(sha) == [status]
+
+
+@pytest.mark.parametrize("trouble", ["gone", "hangs", "fails", "limited"])
+def test_whatever_github_does_a_delivery_is_answered_at_once_and_built_later(hooked: Hooked, trouble: str) -> None:
+    message = hooked.push()
+    asked = len(hooked.github.requests)
+    match trouble:
+        case "gone":
+            hooked.github.stop()
+        case "hangs":
+            hooked.github.hang()
+        case "fails":
+            hooked.github.fail("", 502)
+        case "limited":
+            hooked.github.limit(2, times=None)
+    assert hooked.deliver(message)["status"] == "accepted"
+    if trouble != "gone":
+        wait_for(lambda: len(hooked.github.requests) > asked)
+    hooked.github.heal()
+    if trouble == "gone":
+        hooked.github.start()
+    made = wait_for(lambda: hooked.server.world.store.builds(hooked.repository), limit_s=40)
+    assert len(made) == 1
+
+
+def test_a_wrong_signature_is_refused_whatever_the_body(hooked: Hooked) -> None:
+    message = hooked.push()
+    unknown = hooked.url.replace("Acme/shop", "acme/nope")
+    secret = hooked.hook["config"]["secret"]
+    for url, key in ((hooked.url, "wrong"), (hooked.url, ""), (unknown, secret), (unknown, "")):
+        answer = github_webhooks.send(message, url, key)
+        assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
+    for headers in ({}, {"X-Hub-Signature-256": ""}, {"X-Hub-Signature-256": "sha1=abc"}, {"X-Hub-Signature-256": "ä"}):
+        encoded = {name: value.encode() for name, value in headers.items()}
+        answer = requests.post(hooked.url, message.body, headers={"X-GitHub-Event": "push", **encoded}, timeout=10)
+        assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
+    changed = Message("push", message.body + b" ")
+    signed = github_webhooks.send(message, hooked.url, secret).request
+    signed.body = changed.body
+    signed.headers["Content-Length"] = str(len(changed.body))
+    assert requests.Session().send(signed, timeout=10).status_code == 401
+    assert hooked.receipt_with_build(message)["build"] == 1
+    assert len(hooked.all_builds()) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"ref": 7}', b'{"ref":"refs/heads/x","after":"../../x"}', b"null"],
+)
+def test_a_signed_body_that_is_not_githubs_is_refused(hooked: Hooked, body: bytes) -> None:
+    answer = github_webhooks.send(Message("push", body), hooked.url, hooked.hook["config"]["secret"])
+    assert (answer.status_code, answer.json()["code"]) == (422, "input")
+
+
+def test_the_largest_delivery_is_taken_at_once_and_a_larger_one_refused(hooked: Hooked) -> None:
+    message = hooked.push()
+    value = json.loads(message.body)
+    value["commits"] *= int(MAX_DELIVERY_BYTES / len(json.dumps(value["commits"][0])) * 0.98)
+    body = json.dumps(value).encode()
+    assert MAX_DELIVERY_BYTES * 0.95 < len(body) <= MAX_DELIVERY_BYTES
+    assert hooked.deliver(Message("push", body))["status"] == "accepted"
+    too_large = github_webhooks.send(Message("push", body + b" " * MAX_DELIVERY_BYTES), hooked.url, "x")
+    assert too_large.status_code == 413
