@@ -69,9 +69,10 @@ class LogReader:
         """Yield the log from byte `offset` on, as it is written, until the attempt has ended or the service stops.
 
         Where the live log loses carriage returns at the ends of lines, so does this from its first to its last byte:
-        an offset means the same whenever it is asked for. Yields no bytes at once and while none come, so that a caller can notice that its reader has left. Without
-        `attempt`, it is the newest one of the build's present run, or else its first, which is waited for. Waits
-        while a store or the launcher is down; raises NotFound where the build is no more.
+        an offset means the same whenever it is asked for. Yields no bytes at once and while none come, so that a
+        caller can notice that its reader has left. Without `attempt`, it is the newest one of the build's present
+        run, or else its first, which is waited for. Waits while a store or the launcher is down; raises NotFound
+        where the build is no more.
         """
         yield Piece(offset, b"")
         pause_s = FIRST_PAUSE_S

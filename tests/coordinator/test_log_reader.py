@@ -328,7 +328,7 @@ def test_what_the_live_log_loses_is_left_out_of_the_stored_one_too(desk: Desk, s
     assert b"".join(desk.follow(shown)) == WITHOUT[shown:]  # another connection asks again
 
 
-@pytest.mark.parametrize("stored", range(len(RETURNS) + 1))
+@pytest.mark.parametrize("stored", range(1, len(RETURNS) + 1))
 def test_a_carriage_return_at_the_end_of_a_chunk_waits_for_what_follows_it(desk: Desk, stored: int) -> None:
     desk.launcher.live_log = LiveLog(reach=1, loses_returns=True)
     desk.begin()

@@ -1,4 +1,4 @@
-"""From a signed push to what GitHub shows, on one machine: real stages in containers, the stand-in in GitHub's place."""
+"""From a signed push to what GitHub shows, on one machine: real stages in containers, a stand-in for GitHub."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -68,7 +68,8 @@ class Journey:
 
     def create_pipeline(self, name: str) -> FakeRepository:
         """A repository with the example in it, and a pipeline of it."""
-        files = {path.name: path.read_text() for path in EXAMPLE.iterdir() if path.is_file()}
+        found = (path for path in EXAMPLE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+        files = {str(path.relative_to(EXAMPLE)): path.read_text() for path in found}
         files |= {".pipeline.yml": PIPELINE, "outcome": "0"}
         dockerfile = files["Dockerfile"].rstrip() + "\nCOPY outcome ./\n"
         repository = self.github.add_repository(name, files | {"Dockerfile": dockerfile}, ann="admin")
@@ -89,6 +90,11 @@ class Journey:
         message = github_webhooks.push(repository, "refs/heads/main", "ann")
         assert [answer.status_code for answer in self.github.deliver(repository, message)] == [202]
         return sha
+
+    def ended(self, name: str) -> dict[str, Any]:
+        """The first build of a repository, once it has ended."""
+        path = f"/{self.github.host}/{name}/builds/1"
+        return wait_for(lambda: b if (b := self.ask("GET", path).json()).get("finished_at") else None, BUILD_S)
 
     def shown(self, sha: str) -> dict[str, tuple[str, str]]:
         """What GitHub shows of a commit: context → state and description."""
@@ -118,12 +124,13 @@ def journey(
 def test_a_signed_push_is_built_and_github_shows_each_stage_and_the_whole(journey: Journey) -> None:
     repository = journey.create_pipeline("acme/hello")
     sha = journey.push(repository, {"news": "x"})
+    build = journey.ended("acme/hello")
+    assert build["status"] == "SUCCESS", build
     done = ("success", "succeeded")
     wanted = {CONTEXT: done, f"{CONTEXT}/build": done, f"{CONTEXT}/unit-test": done}
-    wait_for(lambda: journey.shown(sha) == wanted, BUILD_S)
+    wait_for(lambda: journey.shown(sha) == wanted)
     history = [(each["context"], each["state"]) for each in journey.github.history(sha)]
     assert len(history) == len(set(history)) == 6, "each is pending once, and then a success once"
-    build = journey.ask("GET", f"/{journey.github.host}/acme/hello/builds/1").json()
     assert (build["commit"]["sha"], build["trigger"]) == (sha, {"source": "webhook", "actor": "ann"})
     assert any("/acme/hello.git/" in path for path in journey.github.clones), "the stages cloned it, with the token"
 
@@ -133,13 +140,13 @@ def test_a_failure_says_why_on_github_though_github_was_away(journey: Journey) -
     sha = journey.push(repository, {"outcome": "3"})
     wait_for(lambda: journey.shown(sha).get(f"{CONTEXT}/unit-test"), BUILD_S)
     journey.github.fail("POST /repos/{owner}/{repo}/statuses/{sha}", 502)
-    path = f"/{journey.github.host}/acme/failing/builds/1"
-    wait_for(lambda: journey.ask("GET", path).json()["finished_at"], BUILD_S)
+    journey.ended("acme/failing")
     journey.github.heal()
-    failed = ("failure", "the command ended with exit code 3")
+    failed = ("failure", "the command exited with 3")
     wanted = {
         CONTEXT: ("failure", f"Unit Test: {failed[1]}"),
         f"{CONTEXT}/build": ("success", "succeeded"),
         f"{CONTEXT}/unit-test": failed,
     }
-    wait_for(lambda: journey.shown(sha) == wanted, BUILD_S)
+    wait_for(lambda: all(state != "pending" for state, _ in journey.shown(sha).values()))
+    assert journey.shown(sha) == wanted
