@@ -33,10 +33,11 @@ def _is_source(path: Path) -> bool:
     return path.is_file() and "__pycache__" not in path.parts
 
 
-def leftovers(installation: Installation) -> str:
-    """Secrets of builds that are still there; Jobs go by themselves after their time."""
-    selector = ("-l", "app.kubernetes.io/managed-by=kontinuous")
-    return installation.cluster.kubectl("get", "secrets", "-n", BUILDS_NAMESPACE, *selector, "-o", "name").strip()
+def leftovers(installation: Installation, pipeline: str) -> list[str]:
+    """Secrets of a pipeline's builds that are still there; Jobs go by themselves after their time."""
+    selector = ("-n", BUILDS_NAMESPACE, "-l", "app.kubernetes.io/managed-by=kontinuous", "-o", "name")
+    found = installation.cluster.kubectl("get", "secrets", *selector).split()
+    return [name for name in found if name.startswith(f"secret/{pipeline}-")]
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_the_example_is_built_tested_and_published(
 
     expected = {"kontinuous": "success"} | {f"kontinuous/{stage['id']}": "success" for stage in build["stages"]}
     wait_for(lambda: statuses(installation, build["commit"]["sha"]) == expected, 30)
-    wait_for(lambda: not leftovers(installation), 30)
+    wait_for(lambda: not leftovers(installation, "hello"), 30)
     assert_image_runs(installation, image)
 
 
