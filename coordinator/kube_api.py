@@ -160,5 +160,5 @@ def _refusal(response: Any) -> KubeError:
 
 
 def _silent(method: str, path: str, error: Exception) -> KubeError:
-    told = _ADDRESS.sub("", str(error))
+    told = " ".join(_ADDRESS.sub("", str(error)).removeprefix("(0)\nReason: ").split())
     return KubeError(0, "", f"the Kubernetes API does not answer ({method} {path}: {type(error).__name__}: {told})")
