@@ -19,6 +19,7 @@ from shared.model import Attempt, Build, Repository, Stage
 from shared.ports import JobRef, Launcher, ObjectStore
 
 FIRST_PAUSE_S = 0.2
+HEAD_BYTES = 256
 LONGEST_PAUSE_S = 2.0
 
 log = logging.getLogger(__name__)
@@ -105,17 +106,29 @@ class LogReader:
             return
         if not attempt.status.finished and not self._is_too_long(build, stage, attempt, place):
             place.stored = None
-            yield from self._live(JobRef(build.pipeline.namespace, attempt.job), place)
+            head = self._stored_head(build, stage, attempt)
+            yield from self._live(JobRef(build.pipeline.namespace, attempt.job), place, head)
         else:
             yield from self._stored(build, stage, attempt, place)
 
-    def _live(self, job: JobRef, place: _Place) -> Iterator[bytes]:
+    def _stored_head(self, build: Build, stage: Stage, attempt: Attempt) -> bytes:
+        """How a running attempt's log begins, as far as it is stored, and where a launcher may have lost that part."""
+        if not self._launcher.live_log.loses_returns:
+            return b""
+        prefix = keys.log_prefix(build.repository, build.number, stage.id, attempt.number)
+        first = next(self._read_chunks(prefix, 0), b"")[:HEAD_BYTES]
+        return first.removesuffix(b"\r").replace(b"\r\n", b"\n")
+
+    def _live(self, job: JobRef, place: _Place, head: bytes) -> Iterator[bytes]:
         """Yield from the container what lies past the place, and b"" while it is silent, until it ends or its log is
-        too long to be had from there."""
+        too long to be had from there: also where that does not begin as the stored log does."""
         live = self._launcher.live_log
         skip, size = place.offset, 0
         with self._launcher.follow(job) as stream:
             for data in pumped(stream, self._changes):
+                if data and head and size == 0 and not _begin_alike(data, head):
+                    place.too_long = True
+                    return
                 yield data[skip:]
                 skip = max(0, skip - len(data))
                 size += live.size(data)
@@ -191,6 +204,11 @@ def place_after(log: Iterable[bytes], shown: int) -> tuple[int, int]:
                 return place + left, 0
             place, left = place + len(line) + 1, left - size
     return place + min(left, len(rest)), max(0, left - len(rest))
+
+
+def _begin_alike(data: bytes, head: bytes) -> bool:
+    shared = min(len(data), len(head))
+    return data[:shared] == head[:shared]
 
 
 def find_stage(build: Build, stage_id: str) -> Stage:

@@ -392,3 +392,17 @@ def test_who_changes_to_the_store_waits_until_it_has_what_was_shown(desk: Desk) 
     desk.objects.put(keys.log_chunk(desk.prefix, 60), whole[60:])
     rest = next(piece for piece in pieces if piece.data)
     assert (rest.offset, rest.data) == (120, b"one\n" * 70)
+
+
+def test_a_live_log_that_lacks_its_beginning_is_not_taken_for_the_whole(desk: Desk) -> None:
+    """A node that has begun a new file gives only that, also while little is stored yet."""
+    desk.launcher.live_log = LiveLog(reach=1 << 20, loses_returns=True)
+    ref = desk.begin()
+    desk.objects.put(keys.log_chunk(desk.prefix, 0), b"$ the beginning\n")
+    desk.launcher.write(ref, b"a later part\n")
+    pieces = desk.follow()
+    assert some(pieces, 16) == b"$ the beginning\n"
+    desk.launcher.finish(ref)
+    desk.archive(b"$ the beginning\nthe middle\na later part\n")
+    desk.end()
+    assert b"".join(pieces) == b"the middle\na later part\n"
