@@ -72,6 +72,7 @@ def test_a_log_longer_than_a_node_keeps_is_followed_whole_from_its_start_and_fro
         wait_for(lambda: has_beginning(installation, pod), LIMIT_S, 1)
         let_go(installation, pod, "/tmp/begin")
         wait_for(lambda: not has_beginning(installation, pod), LIMIT_S, 1)
+        wait_for(lambda: log(installation, client.build(name), "write"), LIMIT_S, 1)  # before, nobody can know better
         late = pool.submit(follow)
         let_go(installation, pod, "/tmp/end")
         build: Any = finish(installation, name)
