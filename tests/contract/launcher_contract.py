@@ -127,7 +127,8 @@ class LauncherContract(BookkeepingContract):
     def test_the_end_of_a_line_may_lose_its_carriage_return_and_nothing_else(self, runner: JobRunner) -> None:
         """containerd drops it (`internal/cri/io`); the archive has it, and who reads on there is told where."""
         log = runner.run(runner.stage(r"printf 'one\r\ntwo\n\r\nend'")).log
-        assert log in (b"one\r\ntwo\n\r\nend", b"one\ntwo\n\nend")
+        whole = b"one\r\ntwo\n\r\nend"
+        assert log in ((whole, whole.replace(b"\r\n", b"\n")) if runner.launcher.live_log.loses_returns else (whole,))
 
     def test_a_long_log_is_whole(self, runner: JobRunner) -> None:
         outcome = runner.run(runner.stage("seq 1 200000; head -c 3000000 /dev/zero"))
