@@ -12,7 +12,6 @@ RUN python3 -m compileall -q --invalidation-mode unchecked-hash /opt/kontinuous/
 ENV PYTHONPATH=/opt/kontinuous \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=python \
     MALLOC_ARENA_MAX=2 \
     HOME=/tmp
 WORKDIR /tmp

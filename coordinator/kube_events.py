@@ -12,8 +12,9 @@ from shared.clock import utc_now
 from shared.ports import JobRef
 
 TICK_S = 0.25
-FIRST_S = 1.5
-"""So long a Job may take to start before anything is asked: most need no more."""
+FIRST_S = 4.0
+"""So long a Job may take to start before anything is asked. Most need less, and the API server reads all events of a
+namespace to answer: with many builds at once, asking sooner made all of them slower."""
 AFTER_END_S = 0.3
 """An event may be written a moment after the end that it explains."""
 FACTOR = 1.5
@@ -39,6 +40,7 @@ class KubeEvents:
         self._api = api
         self._jobs = jobs
         self._puzzles: dict[JobRef, _Puzzle] = {}
+        self._settled: dict[JobRef, Seen] = {}  # Jobs that ended and puzzle nobody, as they were seen then
         self._stop = threading.Event()
         threading.Thread(target=self._run, name="events", daemon=True).start()
 
@@ -54,13 +56,23 @@ class KubeEvents:
                 log.exception("events cannot be asked for")
 
     def _look(self) -> None:
-        now = utc_now()
-        known = (self._jobs.seen(ref) for ref in self._jobs.refs())
-        puzzling = {seen.ref: seen for seen in known if seen and needs_events(seen, now)}
+        puzzling = {seen.ref: seen for seen in self._unsettled() if needs_events(seen, utc_now())}
         self._puzzles = {ref: self._puzzle(seen) for ref, seen in puzzling.items()}
         for ref, puzzle in sorted(self._puzzles.items(), key=lambda item: not item[1].ended):  # who has ended waits
             if puzzle.due <= time.monotonic() and not self._stop.is_set():
                 self._ask(puzzling[ref], puzzle)
+
+    def _unsettled(self) -> list[Seen]:
+        """All Jobs but those that ended and puzzle nobody: they are kept for a while, and soon are the most."""
+        known = [seen for ref in self._jobs.refs() if (seen := self._jobs.seen(ref))]
+        self._settled = {seen.ref: seen for seen in known if self._is_settled(seen)}
+        return [seen for seen in known if seen.ref not in self._settled]
+
+    def _is_settled(self, seen: Seen) -> bool:
+        if self._settled.get(seen.ref) is seen:
+            return True
+        now = utc_now()
+        return has_finished(seen, now) and not needs_events(seen, now)
 
     def _puzzle(self, seen: Seen) -> _Puzzle:
         """The one that is known, unless the Job has ended since: then it is asked once more."""

@@ -1,6 +1,5 @@
 """Watching one kind of object in one namespace: list, watch from there, resume; list again where that is too old."""
 
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -8,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from urllib3.exceptions import HTTPError
 
 from coordinator.kube_api import KubeApi, KubeError, shut
@@ -73,7 +73,7 @@ class KubeWatch:
                 self._begin()
                 for version in self._watch(self._version):
                     self._version, pause_s = version, FIRST_PAUSE_S
-            except (KubeError, HTTPError, OSError, ValueError) as error:
+            except (KubeError, HTTPError, OSError, ValueError, msgspec.DecodeError) as error:
                 if isinstance(error, KubeError) and error.status >= 400:
                     self._version = ""  # too old, or refused: begin anew
                 self._complain(error)
@@ -108,7 +108,7 @@ class KubeWatch:
             for line in _lines(response):
                 if self._stop.is_set():
                     return
-                yield self._take_in(json.loads(line))
+                yield self._take_in(msgspec.json.decode(line))
 
     def _take_in(self, event: Mapping[str, Any]) -> str:
         made = event["object"]

@@ -12,6 +12,7 @@ from threading import Event, Lock
 from typing import Any, TypeVar
 
 from shared.errors import InputError, StoreError, StoreRefused
+from shared.etcd_messages import prepare_messages
 from shared.etcd_watch import ResumingWatch, Stream
 from shared.ports import Change, Entry
 
@@ -174,9 +175,8 @@ class EtcdKeyValue:
             return self._client
 
     def _connect(self) -> Client:
-        # The generated messages of etcd3 0.12 work with protobuf's Python implementation only; it reads this once.
-        os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        prepare_messages()
         import etcd3
 
         client = etcd3.client(self._host, self._port, timeout=self._timeout_s, grpc_options=_CHANNEL_OPTIONS)
