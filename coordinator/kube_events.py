@@ -1,20 +1,26 @@
-"""Asking for events about Jobs that puzzle: they wait for long, or ended in an error that no pod explains."""
+"""Asking for events about Jobs that puzzle: they wait for long, or ended in an error that no pod explains.
+
+The API server reads all events of a namespace to answer, so one answer serves all Jobs there that puzzle.
+"""
 
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from coordinator.kube_api import KubeApi, KubeError
 from coordinator.kube_jobs import KubeJobs
+from coordinator.kube_objects import Object
 from coordinator.kube_state import Seen, has_finished, needs_events
 from shared.clock import utc_now
 from shared.ports import JobRef
 
 TICK_S = 0.25
+ASK_EVERY_S = 1.0
+"""How often at most a namespace is asked about, however many Jobs puzzle."""
 FIRST_S = 4.0
-"""So long a Job may take to start before anything is asked. Most need less, and the API server reads all events of a
-namespace to answer: with many builds at once, asking sooner made all of them slower."""
+"""So long a Job may take to start before anything is asked: most need no more."""
 AFTER_END_S = 0.3
 """An event may be written a moment after the end that it explains."""
 FACTOR = 1.5
@@ -40,6 +46,7 @@ class KubeEvents:
         self._api = api
         self._jobs = jobs
         self._puzzles: dict[JobRef, _Puzzle] = {}
+        self._asked: dict[str, float] = {}  # namespace → when, by the monotonic clock
         self._settled: dict[JobRef, Seen] = {}  # Jobs that ended and puzzle nobody, as they were seen then
         self._stop = threading.Event()
         threading.Thread(target=self._run, name="events", daemon=True).start()
@@ -58,9 +65,11 @@ class KubeEvents:
     def _look(self) -> None:
         puzzling = {seen.ref: seen for seen in self._unsettled() if needs_events(seen, utc_now())}
         self._puzzles = {ref: self._puzzle(seen) for ref, seen in puzzling.items()}
-        for ref, puzzle in sorted(self._puzzles.items(), key=lambda item: not item[1].ended):  # who has ended waits
-            if puzzle.due <= time.monotonic() and not self._stop.is_set():
-                self._ask(puzzling[ref], puzzle)
+        now = time.monotonic()
+        for namespace in {ref.namespace for ref, puzzle in self._puzzles.items() if puzzle.due <= now}:
+            if self._asked.get(namespace, 0.0) + ASK_EVERY_S <= now and not self._stop.is_set():
+                self._asked[namespace] = now
+                self._ask(namespace, [seen for ref, seen in puzzling.items() if ref.namespace == namespace])
 
     def _unsettled(self) -> list[Seen]:
         """All Jobs but those that ended and puzzle nobody: they are kept for a while, and soon are the most."""
@@ -81,14 +90,30 @@ class KubeEvents:
             return known
         return _Puzzle(ended, time.monotonic() + (AFTER_END_S if ended else FIRST_S))
 
-    def _ask(self, seen: Seen, puzzle: _Puzzle) -> None:
-        puzzle.pause_s = min(FACTOR * puzzle.pause_s, LONGEST_S)
-        puzzle.due = NEVER if puzzle.ended else time.monotonic() + puzzle.pause_s
-        name = (seen.pod or seen.job)["metadata"]["name"]
-        query = {"fieldSelector": f"type=Warning,involvedObject.name={name}"}
+    def _ask(self, namespace: str, puzzling: list[Seen]) -> None:
+        """Take in what there is about these; of one that has just ended, only what is there a moment later is all."""
         try:
-            found = self._api.call("GET", f"/api/v1/namespaces/{seen.ref.namespace}/events", query)["items"]
+            found, _ = self._api.list(f"/api/v1/namespaces/{namespace}/events", {"fieldSelector": "type=Warning"})
+            events = _by_name(found)
         except KubeError as error:
-            log.warning("the events of %s cannot be read: %s", name, error)
-            found = seen.events
-        self._jobs.put_events(seen.ref, found, explained=puzzle.ended)
+            log.warning("the events of the namespace %s cannot be read: %s", namespace, error)
+            events = {_name(seen): list(seen.events) for seen in puzzling}
+        for seen in puzzling:
+            puzzle = self._puzzles[seen.ref]
+            if puzzle.ended and puzzle.due > time.monotonic():
+                continue
+            puzzle.pause_s = min(FACTOR * puzzle.pause_s, LONGEST_S)
+            puzzle.due = NEVER if puzzle.ended else time.monotonic() + puzzle.pause_s
+            self._jobs.put_events(seen.ref, events.get(_name(seen), ()), explained=puzzle.ended)
+
+
+def _name(seen: Seen) -> str:
+    """The object that events about a Job are about: its pod, once there is one."""
+    return str((seen.pod or seen.job)["metadata"]["name"])
+
+
+def _by_name(events: Iterable[Object]) -> dict[str, list[Object]]:
+    found: dict[str, list[Object]] = {}
+    for event in events:
+        found.setdefault(str(event["involvedObject"].get("name", "")), []).append(event)
+    return found

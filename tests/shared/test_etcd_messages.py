@@ -1,4 +1,4 @@
-"""etcd's messages, made anew from what etcd3 ships: the same protocol as its own modules, and the fast implementation."""
+"""etcd's messages, made anew from what etcd3 ships: the same protocol, and the fast implementation."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ import hashlib
 from etcd3 import etcdrpc
 from google.protobuf.internal import api_implementation
 modules = [sys.modules[f"etcd3.etcdrpc.{name}"] for name in ("kv_pb2", "auth_pb2", "rpc_pb2")]
-names = sorted(name for name in dir(etcdrpc) if not name.startswith("_") and hasattr(getattr(etcdrpc, name), "DESCRIPTOR"))
+names = sorted(name for name, made in vars(etcdrpc).items() if isinstance(made, type) and hasattr(made, "DESCRIPTOR"))
 put = etcdrpc.PutRequest(key=b"k", value=b"v", lease=7).SerializeToString()
 print(api_implementation.Type())
 print([hashlib.sha256(module.DESCRIPTOR.serialized_pb).hexdigest() for module in modules])
