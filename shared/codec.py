@@ -3,10 +3,10 @@
 import json
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from shared.errors import InputError
@@ -15,11 +15,17 @@ T = TypeVar("T")
 
 MAX_DEPTH = 64
 
+_PLAIN = frozenset({str, int, bool, float, type(None)})
+_Reader = Callable[[Any], Any]
+
 
 def to_json(value: Any) -> Any:
     """Turn a dataclass, or any nesting of dataclasses, tuples and mappings, into plain JSON values."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return value
+    if names := _field_names(kind):
+        return {name: to_json(getattr(value, name)) for name in names}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
@@ -46,7 +52,11 @@ def decode(cls: type[T], data: bytes | str) -> T:
 
 def from_json(cls: type[T], value: Any) -> T:
     """Build `cls` from JSON values; unknown fields are passed over, so that an older reader takes a newer record."""
-    result: T = _convert(cls, value, cls.__name__)
+    kind: Any = cls
+    try:
+        result: T = _reader(kind)(value)
+    except _MisfitError as misfit:
+        raise InputError(f"{cls.__name__}{misfit.path} {misfit.problem}") from misfit.__cause__
     return result
 
 
@@ -58,65 +68,108 @@ def _finite(text: str) -> float:
     return number
 
 
+class _MisfitError(Exception):
+    """A value that does not fit; `path` leads to it, and grows on the way up: nothing is spent on what fits."""
+
+    def __init__(self, problem: str, path: str = "") -> None:
+        self.problem = problem
+        self.path = path
+
+    def below(self, step: str) -> "_MisfitError":
+        self.path = step + self.path
+        return self
+
+
 @cache
-def _hints(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls)
+def _field_names(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind)) if is_dataclass(kind) else ()
 
 
-def _convert(kind: Any, value: Any, path: str) -> Any:
-    if kind is Any:
-        return _shallow(value, path)
+@cache
+def _reader(kind: Any) -> _Reader:
+    """What makes a value of an annotation from JSON; raises _MisfitError."""
     origin = get_origin(kind)
+    if kind is Any:
+        return _read_any
     if origin in (Union, types.UnionType):
-        return None if value is None else _convert(next(a for a in get_args(kind) if a is not type(None)), value, path)
+        inner = _reader(next(a for a in get_args(kind) if a is not type(None)))
+        return lambda value: None if value is None else inner(value)
     if origin is tuple:
-        return tuple(
-            _convert(get_args(kind)[0], item, f"{path}[{i}]") for i, item in enumerate(_expect(value, list, path))
-        )
+        return partial(_read_tuple, _reader(get_args(kind)[0]))
     if origin is Mapping:
-        item_kind = get_args(kind)[1]
-        return {key: _convert(item_kind, item, f"{path}.{key}") for key, item in _expect(value, dict, path).items()}
+        return partial(_read_mapping, _reader(get_args(kind)[1]))
     if is_dataclass(kind):
-        return _convert_dataclass(kind, _expect(value, dict, path), path)
+        return partial(_read_dataclass, kind, _field_readers(kind))
     if issubclass(kind, Enum):
-        return _convert_enum(kind, value, path)
-    return _convert_float(value, path) if kind is float else _expect(value, kind, path)
+        return partial(_read_enum, kind)
+    return _read_float if kind is float else partial(_expect, kind)
 
 
-def _shallow(value: Any, path: str, depth: int = 0) -> Any:
-    if depth > MAX_DEPTH:
-        raise InputError(f"{path} is nested deeper than {MAX_DEPTH} levels")
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _shallow(item, path, depth + 1)
-    return value
+def _field_readers(kind: Any) -> tuple[tuple[str, bool, _Reader], ...]:
+    hints = get_type_hints(kind)
+    return tuple(
+        (f.name, f.default is MISSING and f.default_factory is MISSING, _reader(hints[f.name])) for f in fields(kind)
+    )
 
 
-def _convert_float(value: Any, path: str) -> float:
-    try:
-        number: float = float(value) if type(value) is int else _expect(value, float, path)
-    except OverflowError as error:
-        raise InputError(f"{path} is too large a number") from error
-    return number
-
-
-def _convert_dataclass(kind: Any, value: dict[str, Any], path: str) -> Any:
-    known = {}
-    for f in fields(kind):
-        if f.name in value:
-            known[f.name] = _convert(_hints(kind)[f.name], value[f.name], f"{path}.{f.name}")
-        elif f.default is MISSING and f.default_factory is MISSING:
-            raise InputError(f"{path}.{f.name} is missing")
+def _read_dataclass(kind: Any, readers: tuple[tuple[str, bool, _Reader], ...], value: Any) -> Any:
+    given, known = _expect(dict, value), {}
+    for name, is_needed, read in readers:
+        if name in given:
+            try:
+                known[name] = read(given[name])
+            except _MisfitError as misfit:
+                raise misfit.below(f".{name}") from misfit.__cause__
+        elif is_needed:
+            raise _MisfitError("is missing", f".{name}")
     return kind(**known)
 
 
-def _convert_enum(kind: type[Enum], value: Any, path: str) -> Enum:
+def _read_tuple(read: _Reader, value: Any) -> tuple[Any, ...]:
+    made = []
+    for index, item in enumerate(_expect(list, value)):
+        try:
+            made.append(read(item))
+        except _MisfitError as misfit:
+            raise misfit.below(f"[{index}]") from misfit.__cause__
+    return tuple(made)
+
+
+def _read_mapping(read: _Reader, value: Any) -> dict[str, Any]:
+    made = {}
+    for key, item in _expect(dict, value).items():
+        try:
+            made[key] = read(item)
+        except _MisfitError as misfit:
+            raise misfit.below(f".{key}") from misfit.__cause__
+    return made
+
+
+def _read_any(value: Any, depth: int = 0) -> Any:
+    if depth > MAX_DEPTH:
+        raise _MisfitError(f"is nested deeper than {MAX_DEPTH} levels")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _read_any(item, depth + 1)
+    return value
+
+
+def _read_float(value: Any) -> float:
+    try:
+        number: float = float(value) if type(value) is int else _expect(float, value)
+    except OverflowError as error:
+        raise _MisfitError("is too large a number") from error
+    return number
+
+
+def _read_enum(kind: type[Enum], value: Any) -> Enum:
     try:
         return kind(value)
     except ValueError as error:
-        raise InputError(f"{path} is {value!r:.80}, not one of {', '.join(str(m.value) for m in kind)}") from error
+        known = ", ".join(str(member.value) for member in kind)
+        raise _MisfitError(f"is {value!r:.80}, not one of {known}") from error
 
 
-def _expect(value: Any, kind: Any, path: str) -> Any:
+def _expect(kind: Any, value: Any) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise InputError(f"{path} is a {type(value).__name__}, not a {kind.__name__}")
+        raise _MisfitError(f"is a {type(value).__name__}, not a {kind.__name__}")
     return value
