@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 from cli.records import BuildName
-from shared.api_records import Build, PipelineRecord
+from shared.api_records import Build, BuildList, PipelineRecord
 from shared.errors import Conflict, InfrastructureError, InputError, KontinuousError, NotFound
 from shared.model import Json
 
@@ -49,8 +49,15 @@ class Client:
         return cast(Build, self._call("POST", _builds_path(repository), body))
 
     def builds(self, repository: str, limit: int) -> list[Build]:
-        """A pipeline's builds, newest first."""
-        return cast(list[Build], self._call("GET", f"{_builds_path(repository)}?limit={limit}")["items"])
+        """A pipeline's newest `limit` builds, newest first; they come page by page."""
+        found: list[Build] = []
+        page: BuildList = {"items": [], "next": 0}
+        while len(found) < limit and page["next"] is not None:
+            before = f"&before={page['next']}" if page["next"] else ""
+            path = f"{_builds_path(repository)}?limit={limit - len(found)}{before}"
+            page = cast(BuildList, self._call("GET", path))
+            found += page["items"]
+        return found
 
     def build(self, name: BuildName) -> Build:
         """One build as it is now."""

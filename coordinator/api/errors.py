@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import bottle
@@ -16,12 +16,13 @@ log = logging.getLogger(__name__)
 
 
 class HttpError(KontinuousError):
-    """An error that belongs to HTTP itself, such as a missing token."""
+    """An error that belongs to HTTP itself, such as a missing token; `headers` go with it."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.headers = headers or {}
 
 
 class JsonBottle(bottle.Bottle):
@@ -52,7 +53,10 @@ def _answering_errors(callback: Callable[..., Any]) -> Callable[..., Any]:
             return callback(*args, **kwargs)
         except KontinuousError as error:
             status, code, message, details = describe(error)
-            return bottle.HTTPResponse(error_body(code, message, details), status, content_type="application/json")
+            headers = error.headers if isinstance(error, HttpError) else {}
+            return bottle.HTTPResponse(
+                error_body(code, message, details), status, headers, content_type="application/json"
+            )
 
     return answering
 

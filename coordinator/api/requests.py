@@ -57,13 +57,13 @@ def read_bytes(most: int) -> bytes:
     return data
 
 
-def number_query(name: str, default: int | None) -> int | None:
-    """A whole number from 0 on in the query string; raises HttpError 400."""
+def number_query(name: str, default: int | None, least: int = 0) -> int | None:
+    """A whole number from `least` on in the query string; raises HttpError 400."""
     text = bottle.request.query.get(name, "")
     if not text:
         return default
-    if not text.isascii() or not text.isdecimal() or len(text) > 18:
-        raise HttpError(400, "bad_query", f"{name}={text!r} is not a whole number")
+    if not text.isascii() or not text.isdecimal() or len(text) > 18 or int(text) < least:
+        raise HttpError(400, "bad_query", f"{name}={text!r} is not a whole number from {least} on")
     return int(text)
 
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.changes import BuildChanges
-from coordinator.log_reader import LogReader, Piece, find_stage, place_after
+from coordinator.log_reader import LogReader, Piece, place_after
 from coordinator.manifests import job_manifest
+from coordinator.stage_lookup import find_stage
 from coordinator.store import BuildStore
 from shared import keys
 from shared.clock import timestamp

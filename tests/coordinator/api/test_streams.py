@@ -118,7 +118,7 @@ def test_a_log_is_followed_from_before_its_first_byte_to_its_end(server: Server,
     events = Stream(server, LOG).events()
     valve.write(b"\x00\xff one\n")
     first = next(events)
-    assert first == ("log", {"offset": 0, "data": base64.b64encode(b"\x00\xff one\n").decode()}, "7")
+    assert first == ("log", {"offset": 0, "data": base64.b64encode(b"\x00\xff one\n").decode()}, "1-7")
     valve.write(b"two")
     valve.end()
     rest = list(events)
@@ -134,7 +134,7 @@ def test_a_log_is_followed_from_an_offset(server: Server, valve: Valve, offset: 
     *logs, end = Stream(server, f"{LOG}&offset={offset}&attempt=1").events()
     assert b"".join(base64.b64decode(data["data"]) for _, data, _ in logs) == b"012345"[offset:]
     assert end[:2] == ("end", {"offset": max(offset, 6)})
-    assert all(data["offset"] + len(base64.b64decode(data["data"])) == int(id_) for _, data, id_ in logs)
+    assert all(f"1-{data['offset'] + len(base64.b64decode(data['data']))}" == id_ for _, data, id_ in logs)
 
 
 def test_readers_who_leave_free_their_threads() -> None:
