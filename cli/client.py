@@ -51,12 +51,14 @@ class Client:
     def builds(self, repository: str, limit: int) -> list[Build]:
         """A pipeline's newest `limit` builds, newest first; they come page by page."""
         found: list[Build] = []
-        page: BuildList = {"items": [], "next": 0}
-        while len(found) < limit and page["next"] is not None:
-            before = f"&before={page['next']}" if page["next"] else ""
-            path = f"{_builds_path(repository)}?limit={limit - len(found)}{before}"
-            page = cast(BuildList, self._call("GET", path))
+        before: dict[str, int] = {}
+        while len(found) < limit:
+            query = urlencode({"limit": limit - len(found), **before})
+            page = cast(BuildList, self._call("GET", f"{_builds_path(repository)}?{query}"))
             found += page["items"]
+            if "next" not in page:
+                break
+            before = {"before": page["next"]}
         return found
 
     def build(self, name: BuildName) -> Build:

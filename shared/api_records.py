@@ -155,10 +155,10 @@ class PipelineList(TypedDict):
 
 
 class BuildList(TypedDict):
-    """One page of builds, the newest first; `next` is what `before` has to be for the next page, null at the end."""
+    """One page of builds, the newest first. Where more follow, `next` is what `before` has to be for them."""
 
     items: list[Build]
-    next: int | None
+    next: NotRequired[int]
 
 
 class NewPipeline(TypedDict):

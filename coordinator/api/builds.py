@@ -58,12 +58,12 @@ def add_routes(
 
     @app.get(BUILDS, operation=Operation(query=_PAGE))
     def list_builds(host: str, owner: str, name: str) -> api_records.BuildList:
-        """List a pipeline's builds, the newest first, page by page: `next` is what `before` is for the next page."""
+        """List a pipeline's builds, the newest first, page by page."""
         repository = callers.reading(host, owner, name)
         limit = min(number_query("limit", None, least=1) or DEFAULT_PAGE, LARGEST_PAGE)
         found = store.builds_before(repository, number_query("before", None, least=1), limit + 1)
-        page, more = found[:limit], found[limit:]
-        return {"items": [build_view(build) for build in page], "next": page[-1].number if more else None}
+        items = [build_view(build) for build in found[:limit]]
+        return {"items": items} if len(found) == len(items) else {"items": items, "next": items[-1]["number"]}
 
     @app.get(BUILD)
     def read_build(host: str, owner: str, name: str, number: int) -> api_records.Build:

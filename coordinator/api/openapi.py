@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 import bottle
 import msgspec
 
-from coordinator.api.operation import JSON, PLAIN, Kind, Operation, Query
+from coordinator.api.operation import JSON, MOST, PLAIN, Kind, Operation, Query
 from shared import api_records
 
 VERSION = "3.1.0"
@@ -105,7 +105,7 @@ def _other_parameters(operation: Operation) -> Iterator[Json]:
 def _parameter(query: Query, place: str) -> Json:
     schema: Json = {"type": query.kind.value}
     if query.kind == "integer":
-        schema["minimum"] = query.least
+        schema |= {"minimum": query.least, "maximum": MOST}
     return {"name": query.name, "in": place, "required": False, "description": query.meaning, "schema": schema}
 
 

@@ -13,6 +13,8 @@ BYTES = "application/octet-stream"
 EVENTS = "text/event-stream"
 TEXT = "text/plain"
 ANY = "*/*"
+MOST = 10**18 - 1
+"""The largest whole number that is read from a query string."""
 
 
 class Kind(StrEnum):
@@ -25,7 +27,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One parameter in the query string, or one header; whole numbers begin at `least`."""
+    """One parameter in the query string, or one header; whole numbers lie from `least` to MOST."""
 
     name: str
     kind: Kind

@@ -160,6 +160,20 @@ def test_a_stage_that_ends_while_its_chunks_are_read_loses_no_byte(desk: Desk, w
     assert desk.read(offset) == LOG[offset:]
 
 
+@pytest.mark.parametrize("when", ["before the list", "after the list", "never"])
+def test_the_size_is_that_of_all_that_is_stored(desk: Desk, when: str) -> None:
+    desk.objects = ArchivingObjects(when, desk.prefix)
+    desk.chunks(0, 300, 600)
+    assert desk.reader.size(REPOSITORY, 1, "test", 1) == len(LOG)
+
+
+@pytest.mark.parametrize("length", [0, 1, 299, 300, 301, len(LOG), len(LOG) + 1])
+@pytest.mark.parametrize("offset", [0, 299, 600])
+def test_at_most_so_many_bytes_are_read_as_were_asked_for(desk: Desk, offset: int, length: int) -> None:
+    desk.chunks(0, 300, 600)
+    assert b"".join(desk.reader.read(REPOSITORY, 1, "test", 1, offset, length)) == LOG[offset:][:length]
+
+
 @pytest.mark.parametrize("offset", OFFSETS)
 @pytest.mark.parametrize("live", [0, 1, 300, len(LOG)])
 def test_a_log_goes_from_live_to_archive_without_losing_or_repeating_a_byte(desk: Desk, live: int, offset: int) -> None:

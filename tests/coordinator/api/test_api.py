@@ -157,7 +157,7 @@ def test_builds_are_listed_newest_first_and_page_by_page(server: Server) -> None
     }
     for query, (numbers, following) in pages.items():
         answer = server.ask("GET", BUILDS + query).json()
-        assert ([item["number"] for item in answer["items"]], answer["next"]) == (numbers, following), query
+        assert ([item["number"] for item in answer["items"]], answer.get("next")) == (numbers, following), query
     for wrong in ("-1", "0", "x", "1.5", "1" * 19, "²"):
         for name in ("limit", "before"):
             error_of(server.ask("GET", f"{BUILDS}?{name}={wrong}"), 400, "bad_query")
@@ -169,7 +169,7 @@ def test_a_page_has_a_bound_whatever_is_asked_for(server: Server) -> None:
         server.world.store.create_build(REPOSITORY, lambda n: build(number=n, finished_at=FINISHED))
     for query, size in (("", DEFAULT_PAGE), ("?limit=1000", LARGEST_PAGE)):
         answer = server.ask("GET", BUILDS + query).json()
-        assert (len(answer["items"]), answer["next"]) == (size, LARGEST_PAGE + 2 - size)
+        assert (len(answer["items"]), answer.get("next")) == (size, LARGEST_PAGE + 2 - size)
 
 
 def test_only_the_stages_that_were_asked_for_run(server: Server) -> None:
