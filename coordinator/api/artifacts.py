@@ -9,10 +9,10 @@ import bottle
 
 from coordinator.api.callers import Callers
 from coordinator.api.errors import JsonBottle
-from coordinator.api.operation import ANY, Kind, Operation, Query
+from coordinator.api.operation import ANY, Operation
 from coordinator.api.ranges import Content, send
 from coordinator.api.requests import number_query
-from coordinator.api.stages import STAGE
+from coordinator.api.stages import ATTEMPT, STAGE
 from coordinator.artifact_reader import ArtifactReader
 from coordinator.stage_lookup import find_attempt, find_stage
 from coordinator.store import BuildStore
@@ -20,7 +20,6 @@ from shared import api_records
 from shared.model import Repository
 
 ARTIFACTS = f"{STAGE}/artifacts"
-ATTEMPT = Query("attempt", Kind.INTEGER, "of this attempt; the newest where it is not given", least=1)
 
 
 def add_routes(app: JsonBottle, store: BuildStore, artifacts: ArtifactReader, callers: Callers) -> None:

@@ -1,49 +1,32 @@
-"""Routes of builds: start, list, read, cancel, remove, and watch as an event stream."""
-
-import logging
-from collections.abc import Iterator
+"""Routes of builds: start, list, read, cancel and remove."""
 
 import bottle
 
 from coordinator.api.auth import caller
 from coordinator.api.callers import Callers
 from coordinator.api.errors import JsonBottle
-from coordinator.api.operation import EVENTS, Kind, Operation, Query
+from coordinator.api.operation import Kind, Operation, Query
 from coordinator.api.pipelines import PIPELINE
 from coordinator.api.requests import number_query, read_body
-from coordinator.api.streams import KEEP_ALIVE, as_stream, event
 from coordinator.builds import Builds
-from coordinator.changes import BuildChanges
 from coordinator.retention import Retention
 from coordinator.store import BuildStore
 from coordinator.views import build_view
-from shared import api_records, keys
-from shared.errors import StoreError
-from shared.model import Repository, Trigger
+from shared import api_records
+from shared.model import Trigger
 
 BUILDS = f"{PIPELINE}/builds"
 BUILD = f"{BUILDS}/<number:int>"
 DEFAULT_PAGE = 50
 LARGEST_PAGE = 100
-KEEP_ALIVE_S = 2.0
-STORE_PAUSE_S = 1.0
 
 _PAGE = (
     Query("limit", Kind.INTEGER, f"at most so many, {DEFAULT_PAGE} if not given, {LARGEST_PAGE} at most", 1),
     Query("before", Kind.INTEGER, "only builds with smaller numbers than this", 1),
 )
 
-log = logging.getLogger(__name__)
 
-
-def add_routes(
-    app: JsonBottle,
-    store: BuildStore,
-    builds: Builds,
-    retention: Retention,
-    changes: BuildChanges,
-    callers: Callers,
-) -> None:
+def add_routes(app: JsonBottle, store: BuildStore, builds: Builds, retention: Retention, callers: Callers) -> None:
     """Add the routes of builds."""
 
     @app.post(BUILDS, operation=Operation(201, body=api_records.NewBuild, errors=(422,)))
@@ -83,32 +66,3 @@ def add_routes(
         build = builds.cancel(callers.writing(host, owner, name), number, callers.login)
         bottle.response.status = 202
         return build_view(build)
-
-    @app.get(f"{BUILD}/events", operation=Operation(media=(EVENTS,)))
-    def watch_build(host: str, owner: str, name: str, number: int) -> Iterator[bytes]:
-        """Watch a build: an event `build` now and after each change, `end` once it has ended."""
-        repository = callers.reading(host, owner, name)
-        store.build(repository, number)
-        return as_stream(_build_events(store, changes, repository, number))
-
-
-def _build_events(store: BuildStore, changes: BuildChanges, repository: Repository, number: int) -> Iterator[bytes]:
-    """The build now and after each change; keeps the reader waiting while the store is down."""
-    key = keys.build_key(repository, number)
-    revision = -1
-    while not changes.closed:
-        try:
-            stored = store.build(repository, number)
-        except StoreError as error:
-            log.info("the events of build %d of %s are waited for: %s", number, repository, error)
-            yield KEEP_ALIVE
-            changes.wait(key, revision, STORE_PAUSE_S)
-            continue
-        if stored.revision != revision:
-            revision = stored.revision
-            yield event("build", build_view(stored.value))
-        if stored.value.finished:
-            yield event("end", {})
-            return
-        if not changes.wait(key, revision, KEEP_ALIVE_S):
-            yield KEEP_ALIVE

@@ -7,7 +7,16 @@ from typing import Any
 
 import bottle
 
-from shared.errors import Conflict, Forbidden, InfrastructureError, InputError, KontinuousError, NotFound, TokenRefused
+from shared.errors import (
+    Conflict,
+    Forbidden,
+    InfrastructureError,
+    InputError,
+    KontinuousError,
+    NotFound,
+    ObjectMissing,
+    TokenRefused,
+)
 from shared.problems import PipelineFileError
 
 INTERNAL = "kontinuous failed to answer; its own log says why"
@@ -82,7 +91,7 @@ def describe(error: KontinuousError) -> tuple[int, str, str, list[str]]:
             return 403, "forbidden", str(error), []
         case TokenRefused():
             return 401, "github_token", str(error), []
-        case NotFound():
+        case NotFound() | ObjectMissing():
             return 404, "not_found", str(error), []
         case Conflict():
             return 409, "conflict", str(error), []

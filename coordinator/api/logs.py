@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 import bottle
 
-from coordinator.api.artifacts import ATTEMPT
 from coordinator.api.callers import Callers
 from coordinator.api.errors import HttpError, JsonBottle
 from coordinator.api.operation import BYTES, EVENTS, Kind, Operation, Query
 from coordinator.api.ranges import Content, send
 from coordinator.api.requests import flag_query, number_query
-from coordinator.api.stages import STAGE
+from coordinator.api.stages import ATTEMPT, STAGE
 from coordinator.api.streams import KEEP_ALIVE, as_stream, event
 from coordinator.changes import BuildChanges
 from coordinator.log_reader import LogReader, Piece

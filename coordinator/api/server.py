@@ -10,7 +10,7 @@ from weakref import WeakSet
 from cheroot import wsgi
 from cheroot.server import HTTPConnection, HTTPRequest
 
-from coordinator.api import artifacts, builds, documents, health, hooks, logs, pipelines, secrets, stages
+from coordinator.api import artifacts, build_events, builds, documents, health, hooks, logs, pipelines, secrets, stages
 from coordinator.api.auth import AuthPlugin
 from coordinator.api.callers import Callers
 from coordinator.api.errors import JsonBottle, code_of, error_body
@@ -59,7 +59,8 @@ def make_app(parts: Parts) -> JsonBottle:
     callers = Callers(parts.permissions)
     health.add_routes(app, parts.kv, parts.objects, parts.metrics)
     pipelines.add_routes(app, parts.store, parts.pipelines, callers)
-    builds.add_routes(app, parts.store, parts.builds, parts.retention, parts.changes, callers)
+    builds.add_routes(app, parts.store, parts.builds, parts.retention, callers)
+    build_events.add_routes(app, parts.store, parts.changes, callers)
     stages.add_routes(app, parts.store, parts.builds, callers)
     logs.add_routes(app, parts.store, parts.logs, parts.changes, callers)
     artifacts.add_routes(app, parts.store, parts.artifacts, callers)

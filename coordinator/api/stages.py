@@ -5,7 +5,7 @@ import bottle
 from coordinator.api.builds import BUILD
 from coordinator.api.callers import Callers
 from coordinator.api.errors import JsonBottle
-from coordinator.api.operation import Operation
+from coordinator.api.operation import Kind, Operation, Query
 from coordinator.builds import Builds
 from coordinator.stage_lookup import find_stage
 from coordinator.store import BuildStore
@@ -14,6 +14,8 @@ from shared import api_records
 
 STAGES = f"{BUILD}/stages"
 STAGE = f"{STAGES}/<stage>"
+ATTEMPT = Query("attempt", Kind.INTEGER, "of this attempt; the newest where it is not given", least=1)
+"""For what each attempt of a stage has of its own."""
 
 
 def add_routes(app: JsonBottle, store: BuildStore, builds: Builds, callers: Callers) -> None:

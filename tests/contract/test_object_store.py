@@ -69,7 +69,7 @@ def test_the_size_of_an_object_is_known_without_reading_it(objects: ObjectStore,
         assert objects.size(folder + name) == len(data)
 
 
-@pytest.mark.parametrize("name", ["none", "a/b", "a", "a/b/c/d"])
+@pytest.mark.parametrize("name", ["none", "a/b", "a", "a/b/c/d", "x" * 300, "x/" * 1000 + "y"])
 def test_what_is_no_object_has_no_size(objects: ObjectStore, folder: str, name: str) -> None:
     objects.put(folder + "a/b/c", b"1")
     with pytest.raises(ObjectMissing):
