@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 from cli.records import BuildName
-from shared.api_records import Build, PipelineRecord
+from shared.api_records import Build, BuildList, PipelineRecord
 from shared.errors import Conflict, InfrastructureError, InputError, KontinuousError, NotFound
 from shared.model import Json
 
@@ -49,8 +49,17 @@ class Client:
         return cast(Build, self._call("POST", _builds_path(repository), body))
 
     def builds(self, repository: str, limit: int) -> list[Build]:
-        """A pipeline's builds, newest first."""
-        return cast(list[Build], self._call("GET", f"{_builds_path(repository)}?limit={limit}")["items"])
+        """A pipeline's newest `limit` builds, newest first; they come page by page."""
+        found: list[Build] = []
+        before: dict[str, int] = {}
+        while len(found) < limit:
+            query = urlencode({"limit": limit - len(found), **before})
+            page = cast(BuildList, self._call("GET", f"{_builds_path(repository)}?{query}"))
+            found += page["items"]
+            if "next" not in page:
+                break
+            before = {"before": page["next"]}
+        return found
 
     def build(self, name: BuildName) -> Build:
         """One build as it is now."""

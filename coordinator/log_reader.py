@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from coordinator.changes import BuildChanges
 from coordinator.pump import pumped
+from coordinator.stage_lookup import find_stage
 from coordinator.store import BuildStore
 from shared import keys
-from shared.errors import InfrastructureError, NotFound, ObjectMissing
+from shared.errors import InfrastructureError, ObjectMissing
 from shared.model import Attempt, Build, Repository, Stage
 from shared.ports import JobRef, Launcher, ObjectStore
 
@@ -26,10 +27,11 @@ log = logging.getLogger(__name__)
 
 
 class Piece(NamedTuple):
-    """Some bytes of a log, none for a sign of life, and where in it they are."""
+    """Some bytes of a log, none for a sign of life; where in it they are, and of which attempt it is (0: none yet)."""
 
     offset: int
     data: bytes
+    attempt: int
 
 
 @dataclass(slots=True)
@@ -52,10 +54,27 @@ class LogReader:
         self._changes = changes
 
     def read(
-        self, repository: Repository, number: int, stage_id: str, attempt: int, offset: int = 0
-    ) -> Iterator[bytes]:
-        """Yield what is stored from byte `offset` on: the archive, or the chunks there are so far."""
+        self, repository: Repository, number: int, stage_id: str, attempt: int, offset: int = 0,
+        length: int | None = None,
+    ) -> Iterator[bytes]:  # fmt: skip
+        """Yield what is stored from byte `offset` on, at most `length`: the archive, or the chunks there are so far."""
         prefix = keys.log_prefix(repository, number, stage_id, attempt)
+        data = self._read_stored(prefix, offset)
+        return data if length is None else _at_most(length, data)
+
+    def size(self, repository: Repository, number: int, stage_id: str, attempt: int) -> int:
+        """How many bytes `read` gives now."""
+        prefix = keys.log_prefix(repository, number, stage_id, attempt)
+        end = 0
+        for item in self._objects.list(f"{prefix}chunk-"):
+            start = keys.log_chunk_offset(item.key)
+            end = max(end, start + item.size) if start <= end else end
+        try:  # after the chunks: the archive comes before they go
+            return self._objects.size(keys.log_archive(prefix))
+        except ObjectMissing:
+            return end
+
+    def _read_stored(self, prefix: str, offset: int) -> Iterator[bytes]:
         try:
             yield from self._objects.read(keys.log_archive(prefix), offset)
         except ObjectMissing:
@@ -75,7 +94,7 @@ class LogReader:
         run, or else its first, which is waited for. Waits while a store or the launcher is down; raises NotFound
         where the build is no more.
         """
-        yield Piece(offset, b"")
+        yield Piece(offset, b"", attempt or 0)
         pause_s = FIRST_PAUSE_S
         place = _Place(offset)
         while not self._changes.closed:
@@ -88,14 +107,14 @@ class LogReader:
                 found = next((each for each in stage.attempts if each.number == attempt), None)
                 ended = found.status.finished if found else stage.status.finished
                 for data in self._pieces(stored.value, stage, found, place):
-                    yield Piece(place.offset, data)
+                    yield Piece(place.offset, data, attempt or 0)
                     place.offset += len(data)
             except InfrastructureError as error:
                 log.info("the log of %s of build %d of %s is waited for: %s", stage_id, number, repository, error)
             else:
                 if ended:
                     return
-            yield Piece(place.offset, b"")
+            yield Piece(place.offset, b"", attempt or 0)
             pause_s = FIRST_PAUSE_S if place.offset > before else min(2 * pause_s, LONGEST_PAUSE_S)
             if self._changes.wait(keys.build_key(repository, number), revision, pause_s):
                 pause_s = FIRST_PAUSE_S
@@ -206,15 +225,13 @@ def place_after(log: Iterable[bytes], shown: int) -> tuple[int, int]:
     return place + min(left, len(rest)), max(0, left - len(rest))
 
 
+def _at_most(length: int, data: Iterator[bytes]) -> Iterator[bytes]:
+    """The first `length` bytes of what is read."""
+    while length > 0 and (piece := next(data, b"")):
+        yield piece[:length]
+        length -= len(piece)
+
+
 def _begin_alike(data: bytes, head: bytes) -> bool:
     shared = min(len(data), len(head))
     return data[:shared] == head[:shared]
-
-
-def find_stage(build: Build, stage_id: str) -> Stage:
-    """A build's stage by id or name; raises NotFound that lists the stages there are."""
-    for stage in build.stages:
-        if stage_id in (stage.id, stage.spec.name):
-            return stage
-    names = ", ".join(stage.id for stage in build.stages)
-    raise NotFound(f"build {build.number} of {build.repository} has no stage {stage_id!r}; it has {names}")

@@ -16,6 +16,8 @@ def with_resumed(build: Build, stage_id: str) -> Build:
     index = next((i for i, stage in enumerate(build.stages) if stage_id in (stage.id, stage.spec.name)), None)
     if index is None:
         raise NotFound(f"build {build.number} of {build.repository} has no stage {stage_id!r}")
+    if build.removing:
+        raise Conflict(f"build {build.number} of {build.repository} is being removed")
     if not build.finished:
         raise Conflict(f"build {build.number} of {build.repository} still runs: cancel it first, or wait for its end")
     if build.stages[index].skipped == NOT_FOR_FORKS:

@@ -1,9 +1,12 @@
 """Retention: a pipeline keeps its newest finished builds; older ones go, with their logs and artifacts."""
 
 import logging
+from contextlib import suppress
+from dataclasses import replace
 
 from coordinator.store import BuildStore
 from shared import keys
+from shared.errors import Conflict, NotFound
 from shared.model import Build, Repository
 from shared.ports import ObjectStore
 
@@ -22,11 +25,23 @@ class Retention:
         """Remove what is too old. Raises StoreError; the next build's end tries again."""
         finished = [build for build in self._store.builds(repository) if build.finished]
         for build in finished[self._keep :]:
-            self.remove(build)
+            with suppress(Conflict):  # it was resumed
+                self.remove(build)
 
     def remove(self, build: Build) -> None:
-        """Remove a build with its logs and artifacts. Raises StoreError; then it may be tried again."""
+        """Remove a finished build with its logs and artifacts; its number is not given out again.
+
+        Raises Conflict where it runs, and StoreError; then it may be tried again.
+        """
+        with suppress(NotFound):  # another coordinator was faster, or began and could not end it
+            self._store.update_build(build.repository, build.number, _as_removed)  # else it might be resumed meanwhile
         objects = self._objects.list(keys.objects_prefix(build.repository, build.number))
         self._objects.delete(item.key for item in objects)
         self._store.delete_build(build)
         log.info("removed build %d of %s", build.number, build.repository)
+
+
+def _as_removed(build: Build) -> Build:
+    if not build.finished:
+        raise Conflict(f"build {build.number} of {build.repository} still runs: cancel it first, or wait for its end")
+    return replace(build, removing=True)

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from coordinator.api.auth import issue
 from coordinator.api.server import HttpServer, Parts, make_app
+from coordinator.artifact_reader import ArtifactReader
 from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
 from coordinator.delivery_intake import DeliveryIntake
@@ -65,7 +66,9 @@ class Service:
             store=store,
             pipelines=Pipelines(settings, store, retention, source, forge),
             builds=builds,
+            retention=retention,
             logs=logs,
+            artifacts=ArtifactReader(objects),
             changes=changes,
             metrics=metrics,
             permissions=Permissions(source),

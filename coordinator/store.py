@@ -108,6 +108,22 @@ class BuildStore:
         entries = self._kv.list(keys.builds_prefix(repository))
         return tuple(decode(Build, entry.value) for entry in reversed(entries))
 
+    def builds_before(self, repository: Repository, before: int | None, limit: int) -> tuple[Build, ...]:
+        """At most `limit` of a pipeline's builds whose numbers are below `before` (None: of all), the newest first.
+
+        Numbers are dense, but for builds that were removed: spans of them are read, wider ones where nothing is left.
+        Raises NotFound where there is no pipeline.
+        """
+        end = self.pipeline(repository).last_build + 1
+        end, width = end if before is None else min(before, end), limit
+        found: list[Entry] = []
+        while end > 1 and len(found) < limit:
+            first = max(1, end - width)
+            span = self._kv.span(keys.build_key(repository, first), keys.build_key(repository, end))
+            found += reversed(span)
+            end, width = first, width if span else 2 * width
+        return tuple(decode(Build, entry.value) for entry in found[:limit])
+
     def all_builds(self) -> tuple[tuple[str, Build], ...]:
         """Every build with its key."""
         return tuple((entry.key, decode(Build, entry.value)) for entry in self._kv.list(keys.BUILDS))

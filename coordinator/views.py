@@ -36,11 +36,18 @@ def build_view(build: Build) -> api_records.Build:
 def stage_view(stage: Stage) -> api_records.Stage:
     """A stage with its newest attempt as the API shows it; `attempt` is 0 before the first."""
     attempt = stage.current[-1] if stage.current else Attempt(0, "", reason=stage.skipped)
+    named = {"id": stage.id, "name": stage.spec.name, "type": stage.spec.type}
+    return cast(api_records.Stage, {**named, **_attempt_view(attempt), "status": stage.status.value})
+
+
+def stage_history_view(stage: Stage) -> api_records.StageHistory:
+    """A stage with all its attempts, the first one first."""
+    return {**stage_view(stage), "attempts": [_attempt_view(attempt) for attempt in stage.attempts]}
+
+
+def _attempt_view(attempt: Attempt) -> api_records.Attempt:
     return {
-        "id": stage.id,
-        "name": stage.spec.name,
-        "type": stage.spec.type,
-        "status": stage.status.value,
+        "status": attempt.status.value,
         "attempt": attempt.number,
         "reason": attempt.reason,
         "fault": attempt.fault.value if attempt.fault else "",
@@ -50,6 +57,7 @@ def stage_view(stage: Stage) -> api_records.Stage:
         "warnings": list(attempt.warnings),
         "seconds": _seconds(attempt),
         "log_bytes": attempt.log_bytes,
+        "github": attempt.github,
         "created_at": attempt.created_at,
         "launched_at": attempt.launched_at,
         "scheduled_at": attempt.scheduled_at,

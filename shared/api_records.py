@@ -4,7 +4,7 @@ them, and the OpenAPI document is made of them.
 Times are UTC ISO-8601 with milliseconds, or "" for what has not happened; durations are seconds.
 """
 
-from typing import Annotated, NotRequired, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 from msgspec import Meta
 
@@ -64,14 +64,12 @@ class Span(TypedDict):
     seconds: float
 
 
-class Stage(TypedDict):
-    """One stage of a build, with the facts of its newest attempt; `attempt` is 0 before the first."""
+class Attempt(TypedDict):
+    """One run of a stage; `attempt` is its number. `github` says whether GitHub took the commit status that the stage
+    itself posted: `taken`, `refused: …`, or "" where it posted none."""
 
-    id: str
-    name: str
-    type: str
-    status: str
     attempt: int
+    status: str
     reason: str
     fault: str
     exit_code: int | None
@@ -80,6 +78,7 @@ class Stage(TypedDict):
     warnings: list[str]
     seconds: float | None
     log_bytes: int
+    github: str
     created_at: str
     launched_at: str
     scheduled_at: str
@@ -88,6 +87,40 @@ class Stage(TypedDict):
     finished_at: str
     timings: dict[str, float]
     waterfall: list[Span]
+
+
+class Stage(Attempt):
+    """One stage of a build, with the facts of its newest attempt; `attempt` is 0 before the first."""
+
+    id: str
+    name: str
+    type: str
+
+
+class StageHistory(Stage):
+    """One stage with all its attempts, the first one first: each has a log and artifacts of its own."""
+
+    attempts: list[Attempt]
+
+
+class StageList(TypedDict):
+    """The stages of a build, in their order."""
+
+    items: list[Stage]
+
+
+class KeptFile(TypedDict):
+    """One artifact as it is stored: its path in the workspace, its size, and what its name says that it is."""
+
+    path: str
+    bytes: int
+    content_type: str
+
+
+class ArtifactList(TypedDict):
+    """The artifacts of one attempt of a stage, by path."""
+
+    items: list[KeptFile]
 
 
 class Build(TypedDict):
@@ -122,9 +155,10 @@ class PipelineList(TypedDict):
 
 
 class BuildList(TypedDict):
-    """Builds, the newest first."""
+    """One page of builds, the newest first. Where more follow, `next` is what `before` has to be for them."""
 
     items: list[Build]
+    next: NotRequired[int]
 
 
 class NewPipeline(TypedDict):
@@ -139,7 +173,7 @@ class NewBuild(TypedDict):
 
     ref: NotRequired[Annotated[str, Meta(min_length=1)]]
     only: NotRequired[list[str]]
-    source: NotRequired[str]
+    source: NotRequired[Literal["api", "cli"]]
 
 
 class Receipt(TypedDict):

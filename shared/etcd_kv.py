@@ -57,6 +57,11 @@ class EtcdKeyValue:
         """Read all keys below `prefix`, in key order; raises StoreError."""
         return self._snapshot(prefix)[0]
 
+    def span(self, first: str, end: str) -> tuple[Entry, ...]:
+        """Read the keys from `first` on that come before `end`, in key order; raises StoreError."""
+        answer = self._call(lambda client: client.get_range_response(first, end))
+        return tuple(_entry(item) for item in answer.kvs)
+
     def create(self, key: str, value: bytes) -> bool:
         """Write a key that must not exist yet; False where it does. Raises StoreError."""
         return self._write(key, value, lambda of: of.create(key) == 0, lambda there: there is None)

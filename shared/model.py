@@ -163,7 +163,8 @@ class Stage:
 class Build:
     """One build with all its stages and attempts: one value in etcd, at most 512 KiB.
 
-    `run` is 1, and one more each time that it was resumed. `fork` says that the commit is of a pull request from a
+    `run` is 1, and one more each time that it was resumed. `removing` is set once it is being removed: from then on
+    it stays finished. `fork` says that the commit is of a pull request from a
     fork: somebody's who may not write to the repository.
     """
 
@@ -181,6 +182,7 @@ class Build:
     reason: str = ""
     run: int = 1
     fork: bool = False
+    removing: bool = False
 
     @property
     def status(self) -> Status:

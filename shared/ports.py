@@ -42,6 +42,9 @@ class KeyValue(Protocol):
     def list(self, prefix: str) -> tuple[Entry, ...]:
         """Read all keys below `prefix`, in key order."""
 
+    def span(self, first: str, end: str) -> tuple[Entry, ...]:
+        """Read the keys from `first` on that come before `end`, in key order."""
+
     def create(self, key: str, value: bytes) -> bool:
         """Write a key that must not exist yet; False where it does."""
 
@@ -79,6 +82,9 @@ class ObjectStore(Protocol):
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Yield an object's bytes from `offset`; raises ObjectMissing before the first byte. Past the end: nothing."""
+
+    def size(self, key: str) -> int:
+        """An object's size in bytes; raises ObjectMissing."""
 
     def list(self, prefix: str) -> tuple[ObjectInfo, ...]:
         """List all objects below `prefix`, in key order."""

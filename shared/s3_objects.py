@@ -79,6 +79,10 @@ class S3Objects:
             response.close()
             response.release_conn()
 
+    def size(self, key: str) -> int:
+        """An object's size in bytes; raises ObjectMissing, or StoreError."""
+        return self._do(lambda: self._client.stat_object(self._bucket, key).size) or 0
+
     def list(self, prefix: str) -> tuple[ObjectInfo, ...]:
         """List all objects below `prefix`, in key order; raises StoreError."""
         found = self._do(lambda: [*self._client.list_objects(self._bucket, prefix=prefix, recursive=True)])

@@ -2,12 +2,21 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import bottle
 
-from shared.errors import Conflict, Forbidden, InfrastructureError, InputError, KontinuousError, NotFound, TokenRefused
+from shared.errors import (
+    Conflict,
+    Forbidden,
+    InfrastructureError,
+    InputError,
+    KontinuousError,
+    NotFound,
+    ObjectMissing,
+    TokenRefused,
+)
 from shared.problems import PipelineFileError
 
 INTERNAL = "kontinuous failed to answer; its own log says why"
@@ -16,12 +25,13 @@ log = logging.getLogger(__name__)
 
 
 class HttpError(KontinuousError):
-    """An error that belongs to HTTP itself, such as a missing token."""
+    """An error that belongs to HTTP itself, such as a missing token; `headers` go with it."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.headers = headers or {}
 
 
 class JsonBottle(bottle.Bottle):
@@ -52,7 +62,10 @@ def _answering_errors(callback: Callable[..., Any]) -> Callable[..., Any]:
             return callback(*args, **kwargs)
         except KontinuousError as error:
             status, code, message, details = describe(error)
-            return bottle.HTTPResponse(error_body(code, message, details), status, content_type="application/json")
+            headers = error.headers if isinstance(error, HttpError) else {}
+            return bottle.HTTPResponse(
+                error_body(code, message, details), status, headers, content_type="application/json"
+            )
 
     return answering
 
@@ -78,7 +91,7 @@ def describe(error: KontinuousError) -> tuple[int, str, str, list[str]]:
             return 403, "forbidden", str(error), []
         case TokenRefused():
             return 401, "github_token", str(error), []
-        case NotFound():
+        case NotFound() | ObjectMissing():
             return 404, "not_found", str(error), []
         case Conflict():
             return 409, "conflict", str(error), []

@@ -1,53 +1,63 @@
-"""Routes of logs: what is stored, from any byte on, or live as an event stream."""
+"""The route of logs: what is stored, whole or a part, or live as an event stream."""
 
 import base64
+import re
 from collections.abc import Iterator
-from itertools import chain
 
 import bottle
 
-from coordinator.api.builds import BUILDS
 from coordinator.api.callers import Callers
-from coordinator.api.errors import JsonBottle
+from coordinator.api.errors import HttpError, JsonBottle
 from coordinator.api.operation import BYTES, EVENTS, Kind, Operation, Query
+from coordinator.api.ranges import Content, send
 from coordinator.api.requests import flag_query, number_query
+from coordinator.api.stages import ATTEMPT, STAGE
 from coordinator.api.streams import KEEP_ALIVE, as_stream, event
 from coordinator.changes import BuildChanges
-from coordinator.log_reader import LogReader, Piece, find_stage
+from coordinator.log_reader import LogReader, Piece
+from coordinator.stage_lookup import find_attempt, find_stage
 from coordinator.store import BuildStore
-from shared.errors import NotFound
 
 _QUERY = (
     Query("offset", Kind.INTEGER, "from this byte on"),
-    Query("attempt", Kind.INTEGER, "of this attempt; the newest where it is not given", least=1),
+    ATTEMPT,
     Query("follow", Kind.BOOLEAN, "go on until the attempt has ended, as an event stream"),
 )
+_LAST_EVENT = Query("Last-Event-ID", Kind.STRING, "with `follow`: the `id` of the last event that was read, to go on")
+_LOG = Operation(media=(BYTES, EVENTS), query=_QUERY, headers=(_LAST_EVENT,), ranges=True)
 
 
 def add_routes(app: JsonBottle, store: BuildStore, logs: LogReader, changes: BuildChanges, callers: Callers) -> None:
-    """Add the routes of logs."""
+    """Add the route of logs."""
 
-    @app.get(f"{BUILDS}/<number:int>/stages/<stage>/logs", operation=Operation(media=(BYTES, EVENTS), query=_QUERY))
+    @app.get(f"{STAGE}/logs", operation=_LOG)
     def read_log(host: str, owner: str, name: str, number: int, stage: str) -> Iterator[bytes]:
         """Read a stage's log: what is stored, or with `follow` an event stream until the attempt has ended."""
         repository = callers.reading(host, owner, name)
-        found = find_stage(store.build(repository, number).value, stage)
-        offset = number_query("offset", 0) or 0
-        attempt = number_query("attempt", None)
-        if attempt is not None and attempt not in (a.number for a in found.attempts):
-            raise NotFound(
-                f"stage {found.id!r} of build {number} has no attempt {attempt}; it has {len(found.attempts)}"
-            )
+        build = store.build(repository, number).value
+        found = find_stage(build, stage)
+        offset, attempt = number_query("offset", 0) or 0, number_query("attempt", None)
         if flag_query("follow"):
-            pieces = logs.follow(repository, number, found.id, attempt, offset)
-            return as_stream(_log_events(pieces, offset, changes))
-        bottle.response.content_type = "application/octet-stream"
-        return _begun(logs.read(repository, number, found.id, attempt or len(found.attempts), offset))
+            attempt, offset = _last_event() or (attempt, offset)
+            asked = attempt and find_attempt(build, found, attempt)
+            return as_stream(_log_events(logs.follow(repository, number, found.id, asked, offset), offset, changes))
+        log_of = (repository, number, found.id, find_attempt(build, found, attempt))
+        size = max(0, logs.size(*log_of) - offset)
+        return send(Content(size, lambda start, length: logs.read(*log_of, offset + start, length)), BYTES)
 
 
-def _begun(data: Iterator[bytes]) -> Iterator[bytes]:
-    """Read the first piece now, so that a store that is down is an error and not an empty answer."""
-    return chain([next(data, b"")], data)
+def _last_event() -> tuple[int, int] | None:
+    """The attempt, and the offset after the last event that a reader had before its stream broke; or None.
+
+    Raises HttpError 400.
+    """
+    text = bottle.request.get_header("Last-Event-ID", "")
+    if not text:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,8})-([0-9]{1,18})", text)
+    if found is None:
+        raise HttpError(400, "bad_event_id", f"Last-Event-ID: {text[:80]!r} is no id of an event of a log")
+    return int(found[1]), int(found[2])
 
 
 def _log_events(pieces: Iterator[Piece], offset: int, changes: BuildChanges) -> Iterator[bytes]:
@@ -57,6 +67,6 @@ def _log_events(pieces: Iterator[Piece], offset: int, changes: BuildChanges) -> 
             continue
         text = base64.b64encode(piece.data).decode()
         offset = piece.offset + len(piece.data)
-        yield event("log", {"offset": piece.offset, "data": text}, id_=str(offset))
+        yield event("log", {"offset": piece.offset, "data": text}, id_=f"{piece.attempt}-{offset}")
     if not changes.closed:  # a stream that only the service's own end has cut short has no `end`: ask again
         yield event("end", {"offset": offset})

@@ -9,12 +9,13 @@ from typing import Any, get_type_hints
 import bottle
 import msgspec
 
-from coordinator.api.operation import JSON, PLAIN, Operation, Query
+from coordinator.api.operation import JSON, MOST, PLAIN, Kind, Operation, Query
 from shared import api_records
 
 VERSION = "3.1.0"
 _REF = "#/components/schemas/{name}"
 _ERROR = {"$ref": _REF.format(name=api_records.Error.__name__)}
+_RANGE = Query("Range", Kind.STRING, "one part of the bytes, as `bytes=0-99`, `bytes=100-` or `bytes=-100`")
 _RULE = re.compile(r"<(?P<name>\w+)(?::(?P<filter>\w+))?>")
 _ABOUT = (
     "Continuous integration and delivery native to Kubernetes. Every request but those to `/healthz`, `/readyz`, "
@@ -78,8 +79,8 @@ def _operation(route: Any, types: _Types) -> Json:
         "operationId": callback.__name__,
         "summary": (inspect.getdoc(callback) or callback.__name__).splitlines()[0],
         "tags": [callback.__module__.rpartition(".")[2]],
-        "parameters": [*_path_parameters(route), *map(_query_parameter, operation.query)],
-        "responses": {str(operation.status): _success(operation, callback, types), **_errors(route, operation)},
+        "parameters": [*_path_parameters(route), *_other_parameters(operation)],
+        "responses": {**_successes(operation, callback, types), **_errors(route, operation)},
     }
     if operation.body is not None:
         made["requestBody"] = {"required": True, "content": {JSON: {"schema": types.schema(operation.body)}}}
@@ -94,11 +95,25 @@ def _path_parameters(route: Any) -> Iterator[Json]:
         yield {"name": match["name"], "in": "path", "required": True, "schema": schema}
 
 
-def _query_parameter(query: Query) -> Json:
+def _other_parameters(operation: Operation) -> Iterator[Json]:
+    for place, parameters in (("query", operation.query), ("header", operation.headers)):
+        yield from (_parameter(each, place) for each in parameters)
+    if operation.ranges:
+        yield _parameter(_RANGE, "header")
+
+
+def _parameter(query: Query, place: str) -> Json:
     schema: Json = {"type": query.kind.value}
     if query.kind == "integer":
-        schema["minimum"] = query.least
-    return {"name": query.name, "in": "query", "required": False, "description": query.meaning, "schema": schema}
+        schema |= {"minimum": query.least, "maximum": MOST}
+    return {"name": query.name, "in": place, "required": False, "description": query.meaning, "schema": schema}
+
+
+def _successes(operation: Operation, callback: Callable[..., Any], types: _Types) -> Json:
+    found = {str(operation.status): _success(operation, callback, types)}
+    if operation.ranges:
+        found["206"] = {**found[str(operation.status)], "description": HTTPStatus(206).phrase}
+    return found
 
 
 def _success(operation: Operation, callback: Callable[..., Any], types: _Types) -> Json:
@@ -114,6 +129,7 @@ def _errors(route: Any, operation: Operation) -> Json:
     """All that a route may refuse with: what it says itself, and what follows from its kind."""
     statuses = {*operation.errors, 500, 503}
     statuses |= {400, 413} if operation.body is not None else set()
+    statuses |= {416} if operation.ranges else set()
     statuses |= {400} if operation.query else set()
     statuses |= {404} if _RULE.search(route.rule) else set()
     statuses |= set() if route.config.get("public") else {401, 403}

@@ -12,6 +12,9 @@ JSON = "application/json"
 BYTES = "application/octet-stream"
 EVENTS = "text/event-stream"
 TEXT = "text/plain"
+ANY = "*/*"
+MOST = 10**18 - 1
+"""The largest whole number that is read from a query string."""
 
 
 class Kind(StrEnum):
@@ -24,7 +27,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One parameter in the query string; whole numbers begin at `least`."""
+    """One parameter in the query string, or one header; whole numbers lie from `least` to MOST."""
 
     name: str
     kind: Kind
@@ -35,13 +38,15 @@ class Query:
 @dataclass(frozen=True, slots=True)
 class Operation:
     """The status of success and the media type of the answer; the body's type, where one is read; the statuses of
-    errors that are its own, beside those that every route has."""
+    errors that are its own, beside those that every route has; whether a `Range` header is answered with a part."""
 
     status: int = 200
     media: tuple[str, ...] = (JSON,)
     body: Any = None
     query: tuple[Query, ...] = ()
+    headers: tuple[Query, ...] = ()
     errors: tuple[int, ...] = ()
+    ranges: bool = False
 
 
 PLAIN = Operation()

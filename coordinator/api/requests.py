@@ -8,6 +8,7 @@ import msgspec
 from cheroot.errors import MaxSizeExceeded
 
 from coordinator.api.errors import HttpError
+from coordinator.api.operation import MOST
 
 T = TypeVar("T")
 
@@ -57,13 +58,15 @@ def read_bytes(most: int) -> bytes:
     return data
 
 
-def number_query(name: str, default: int | None) -> int | None:
-    """A whole number from 0 on in the query string; raises HttpError 400."""
+def number_query(name: str, default: int | None, least: int = 0) -> int | None:
+    """A whole number from `least` on in the query string; raises HttpError 400."""
     text = bottle.request.query.get(name, "")
     if not text:
         return default
-    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+    if not text.isascii() or not text.isdecimal() or len(text) > len(str(MOST)):
         raise HttpError(400, "bad_query", f"{name}={text!r} is not a whole number")
+    if int(text) < least:
+        raise HttpError(400, "bad_query", f"{name}={text!r} is below {least}")
     return int(text)
 
 

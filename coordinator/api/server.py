@@ -10,10 +10,11 @@ from weakref import WeakSet
 from cheroot import wsgi
 from cheroot.server import HTTPConnection, HTTPRequest
 
-from coordinator.api import builds, documents, health, hooks, logs, pipelines, secrets
+from coordinator.api import artifacts, build_events, builds, documents, health, hooks, logs, pipelines, secrets, stages
 from coordinator.api.auth import AuthPlugin
 from coordinator.api.callers import Callers
 from coordinator.api.errors import JsonBottle, code_of, error_body
+from coordinator.artifact_reader import ArtifactReader
 from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
 from coordinator.delivery_intake import DeliveryIntake
@@ -21,6 +22,7 @@ from coordinator.log_reader import LogReader
 from coordinator.metrics import Metrics
 from coordinator.permissions import Permissions
 from coordinator.pipelines import Pipelines
+from coordinator.retention import Retention
 from coordinator.settings import Settings
 from coordinator.store import BuildStore
 from shared.errors import InfrastructureError
@@ -40,7 +42,9 @@ class Parts:
     store: BuildStore
     pipelines: Pipelines
     builds: Builds
+    retention: Retention
     logs: LogReader
+    artifacts: ArtifactReader
     changes: BuildChanges
     metrics: Metrics
     permissions: Permissions
@@ -55,8 +59,11 @@ def make_app(parts: Parts) -> JsonBottle:
     callers = Callers(parts.permissions)
     health.add_routes(app, parts.kv, parts.objects, parts.metrics)
     pipelines.add_routes(app, parts.store, parts.pipelines, callers)
-    builds.add_routes(app, parts.store, parts.builds, parts.changes, callers)
+    builds.add_routes(app, parts.store, parts.builds, parts.retention, callers)
+    build_events.add_routes(app, parts.store, parts.changes, callers)
+    stages.add_routes(app, parts.store, parts.builds, callers)
     logs.add_routes(app, parts.store, parts.logs, parts.changes, callers)
+    artifacts.add_routes(app, parts.store, parts.artifacts, callers)
     hooks.add_routes(app, parts.deliveries)
     if parts.intake is not None:
         secrets.add_routes(app, parts.intake)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import KONTINUOUS, Run, environment
-from tests.fakes.api_server import TOKEN, ApiServer
+from tests.fakes.api_server import LARGEST_PAGE, TOKEN, ApiServer
 from tests.fakes.plays import DIGEST, run_until_cancelled, succeed_unseen
 
 LOG = b"\x00\xff binary\r\n" * 1000
@@ -34,6 +34,14 @@ def test_builds_of_the_current_folder_come_newest_first(kontinuous: Run, running
     done = kontinuous("get", "builds", "-o", "json", cwd=repository)
     assert numbers(done) == ["local/ab12/hello/2", "local/ab12/hello/1"]
     assert numbers(kontinuous("get", "builds", "-o", "json", "--limit", 1, cwd=repository)) == ["local/ab12/hello/2"]
+
+
+def test_builds_come_from_as_many_pages_as_it_takes(kontinuous: Run, running: ApiServer, repository: Path) -> None:
+    for _ in range(2 * LARGEST_PAGE):
+        running.start("local/ab12/hello", {})
+    for limit, last in ((20, 1), (2 * LARGEST_PAGE, 3), (LARGEST_PAGE + 1, 4)):
+        done = kontinuous("get", "builds", "-o", "json", "--limit", limit, cwd=repository)
+        assert numbers(done) == [f"local/ab12/hello/{n}" for n in range(2 * LARGEST_PAGE + 2, last - 1, -1)]
 
 
 def test_builds_outside_of_a_repository_are_all_there_are(kontinuous: Run, running: ApiServer) -> None:

@@ -64,6 +64,22 @@ def test_list_gives_what_is_below_the_prefix_in_key_order(key_value: KeyValue, p
     assert [entry.key for entry in key_value.list(prefix + "b/")] == [prefix + "b/10", prefix + "b/2"]
 
 
+def test_span_gives_what_lies_from_the_first_key_to_before_the_end_in_key_order(
+    key_value: KeyValue, prefix: str
+) -> None:
+    for name in ("04", "01", "03", "02", "1"):
+        key_value.create(prefix + name, name.encode())
+
+    def names(first: str, end: str) -> list[str]:
+        return [entry.key.removeprefix(prefix) for entry in key_value.span(prefix + first, prefix + end)]
+
+    assert names("02", "04") == ["02", "03"]
+    assert names("00", "05") == ["01", "02", "03", "04"]
+    assert names("00", "2") == ["01", "02", "03", "04", "1"]
+    assert names("04", "04") == names("05", "09") == names("03", "02") == []
+    assert key_value.span(prefix + "01", prefix + "02") == (key_value.get(prefix + "01"),)
+
+
 def test_list_holds_many_large_values(key_value: KeyValue, prefix: str) -> None:
     value = bytes(512 * 1024)
     for number in range(10):

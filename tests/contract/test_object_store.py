@@ -62,6 +62,20 @@ def test_an_object_that_is_not_there_is_missing(objects: ObjectStore, folder: st
         next(objects.read(folder + "none", offset))
 
 
+@pytest.mark.parametrize("name", ["a", "artifacts/a b/ü+%.txt"])
+def test_the_size_of_an_object_is_known_without_reading_it(objects: ObjectStore, folder: str, name: str) -> None:
+    for data in (b"", b"0123456789"):
+        objects.put(folder + name, data)
+        assert objects.size(folder + name) == len(data)
+
+
+@pytest.mark.parametrize("name", ["none", "a/b", "a", "a/b/c/d", "x" * 300, "x/" * 1000 + "y"])
+def test_what_is_no_object_has_no_size(objects: ObjectStore, folder: str, name: str) -> None:
+    objects.put(folder + "a/b/c", b"1")
+    with pytest.raises(ObjectMissing):
+        objects.size(folder + name)
+
+
 @pytest.mark.parametrize("size", [0, 1000, 20 * 1024 * 1024 + 1])
 def test_a_file_becomes_an_object(objects: ObjectStore, folder: str, tmp_path: Path, size: int) -> None:
     path = tmp_path / "file"

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.changes import BuildChanges
-from coordinator.log_reader import LogReader, Piece, find_stage, place_after
+from coordinator.log_reader import LogReader, Piece, place_after
 from coordinator.manifests import job_manifest
+from coordinator.stage_lookup import find_stage
 from coordinator.store import BuildStore
 from shared import keys
 from shared.clock import timestamp
@@ -157,6 +158,20 @@ def test_a_stage_that_ends_while_its_chunks_are_read_loses_no_byte(desk: Desk, w
     desk.objects = ArchivingObjects(when, desk.prefix)
     desk.chunks(0, 300, 600)
     assert desk.read(offset) == LOG[offset:]
+
+
+@pytest.mark.parametrize("when", ["before the list", "after the list", "never"])
+def test_the_size_is_that_of_all_that_is_stored(desk: Desk, when: str) -> None:
+    desk.objects = ArchivingObjects(when, desk.prefix)
+    desk.chunks(0, 300, 600)
+    assert desk.reader.size(REPOSITORY, 1, "test", 1) == len(LOG)
+
+
+@pytest.mark.parametrize("length", [0, 1, 299, 300, 301, len(LOG), len(LOG) + 1])
+@pytest.mark.parametrize("offset", [0, 299, 600])
+def test_at_most_so_many_bytes_are_read_as_were_asked_for(desk: Desk, offset: int, length: int) -> None:
+    desk.chunks(0, 300, 600)
+    assert b"".join(desk.reader.read(REPOSITORY, 1, "test", 1, offset, length)) == LOG[offset:][:length]
 
 
 @pytest.mark.parametrize("offset", OFFSETS)

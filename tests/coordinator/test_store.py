@@ -13,6 +13,7 @@ from shared import keys
 from shared.codec import encode
 from shared.errors import Conflict, NotFound, StoreError
 from shared.model import Build, Repository
+from shared.ports import Entry
 from shared.status import Fault, ReportStatus
 from tests.coordinator.samples import REPOSITORY, build, report
 from tests.fakes.stores import FakeKeyValue
@@ -59,6 +60,36 @@ def test_builds_are_numbered_from_1_and_listed_newest_first(store: BuildStore) -
     assert [each.number for each in made] == list(range(1, 12))
     assert [each.number for each in store.builds(REPOSITORY)] == list(range(11, 0, -1))
     assert store.build(REPOSITORY, 11).value == made[-1]
+
+
+class CountingKeyValue(FakeKeyValue):
+    """Keeps how much each span had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spans: list[int] = []
+
+    def span(self, first: str, end: str) -> tuple[Entry, ...]:
+        found = super().span(first, end)
+        self.spans.append(len(found))
+        return found
+
+
+def test_a_page_of_builds_is_read_without_the_others_also_over_a_gap() -> None:
+    kv = CountingKeyValue()
+    store = BuildStore(kv)
+    store.create_pipeline(REPOSITORY, "")
+    for _ in range(30):
+        store.create_build(REPOSITORY, make)
+    assert [each.number for each in store.builds_before(REPOSITORY, None, 4)] == [30, 29, 28, 27]
+    assert [each.number for each in store.builds_before(REPOSITORY, 3, 4)] == [2, 1]
+    assert kv.spans == [4, 2]
+    entry = kv.get(keys.pipeline_key(REPOSITORY))
+    assert entry is not None
+    kv.replace(entry.key, encode(replace(store.pipeline(REPOSITORY), last_build=99_999)), entry.revision)
+    last = store.create_build(REPOSITORY, make)
+    assert [each.number for each in store.builds_before(REPOSITORY, None, 4)] == [last.number, 30, 29, 28]
+    assert len(kv.spans) < 20
 
 
 def test_a_number_is_never_given_out_again(store: BuildStore) -> None:

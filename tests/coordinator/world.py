@@ -92,6 +92,10 @@ class FlakyKeyValue(FakeKeyValue):
         self._fail()
         return super().list(prefix)
 
+    def span(self, first: str, end: str) -> tuple[Entry, ...]:
+        self._fail()
+        return super().span(first, end)
+
     def replace(self, key: str, value: bytes, revision: int) -> bool:
         self._fail()
         return super().replace(key, value, revision)

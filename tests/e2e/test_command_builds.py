@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from local.engine import Engine
 from tests.e2e.journey import (
@@ -110,6 +111,13 @@ def test_artifacts_are_kept_with_the_build(served: Kontinuous, tmp_path: Path) -
     kept = served.home / "data/minio/kontinuous" / done.build["repository"] / "00000001/make/1/artifacts"
     files = {path.relative_to(kept): path.read_text() for path in kept.rglob("*") if path.is_file()}
     assert files == {Path("reports/deep/a.xml"): "yes\n"}
+    service = served.service()
+    url = f"{service['url']}/api/v1/pipelines/{done.build['repository']}/builds/1/stages/make/artifacts"
+    headers = {"Authorization": f"Bearer {service['token']}"}
+    [listed] = requests.get(url, headers=headers, timeout=10).json()["items"]
+    assert (listed["path"], listed["bytes"]) == ("reports/deep/a.xml", 4)
+    answer = requests.get(f"{url}/{listed['path']}", headers={**headers, "Range": "bytes=1-2"}, timeout=10)
+    assert (answer.status_code, answer.content) == (206, b"es")
 
 
 HUNDRED_MEGABYTES = """

@@ -21,6 +21,7 @@ STAGES = (("build-docker-image", "Build Docker Image", "docker_build"), ("unit-t
 REPOSITORY = "local/ab12/hello"
 SHA = "5" * 40
 KEEP_ALIVE_S = 0.2
+LARGEST_PAGE = 2
 
 Json = dict[str, Any]
 Play = Callable[["FakeBuild"], None]
@@ -253,8 +254,11 @@ class _Handler(BaseHTTPRequestHandler):
     def list_builds(self, repository: str) -> None:
         if repository not in self.api.pipelines:
             raise _Refusal(404, f"there is no pipeline {repository}")
-        items = [build.value for (name, _), build in self.api.builds.items() if name == repository]
-        self._answer(200, {"items": items[::-1][: int(self.query["limit"])]})
+        before, limit = int(self.query.get("before", 1_000_000)), min(int(self.query["limit"]), LARGEST_PAGE)
+        builds = [build.value for (name, _), build in self.api.builds.items() if name == repository]
+        items = [build for build in builds[::-1] if build["number"] < before]
+        more = {"next": items[limit - 1]["number"]} if len(items) > limit else {}
+        self._answer(200, {"items": items[:limit], **more})
 
     def start_build(self, repository: str, body: Json) -> None:
         self._accept(body, "ref", "only", "source")

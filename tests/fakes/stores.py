@@ -24,6 +24,10 @@ class FakeKeyValue:
         with self._changed:
             return tuple(self._entries[key] for key in sorted(self._entries) if key.startswith(prefix))
 
+    def span(self, first: str, end: str) -> tuple[Entry, ...]:
+        with self._changed:
+            return tuple(self._entries[key] for key in sorted(self._entries) if first <= key < end)
+
     def create(self, key: str, value: bytes) -> bool:
         with self._changed:
             return key not in self._entries and self._write(key, value)
@@ -76,6 +80,11 @@ class FakeObjects:
             raise ObjectMissing(f"there is no object {key}")
         data = self._objects[key][offset:][:length]
         yield from (data[at : at + 65536] for at in range(0, len(data), 65536))
+
+    def size(self, key: str) -> int:
+        if key not in self._objects:
+            raise ObjectMissing(f"there is no object {key}")
+        return len(self._objects[key])
 
     def list(self, prefix: str) -> tuple[ObjectInfo, ...]:
         found = sorted(key for key in self._objects if key.startswith(prefix))

@@ -27,7 +27,7 @@ BUILD = f"{CONTEXT}/build"
 class FrontDoor:
     """A service on the stand-in, with one repository of its and callers with tokens of their own."""
 
-    def __init__(self, github: FakeGitHub) -> None:
+    def __init__(self, github: FakeGitHub, with_intake: bool = False) -> None:
         self.github = github
         self.shop = github.add_repository(
             "Acme/shop", {".pipeline.yml": PIPELINE_FILE}, ann="admin", ben="push", cat="pull"
@@ -36,7 +36,7 @@ class FrontDoor:
         self.tokens = {login: github.add_user(login) for login in ("ann", "ben", "cat", "eve")}
         port = free_port()
         self.server = Server(
-            with_intake=False,
+            with_intake=with_intake,
             github=GitHub(github.url, (1, 1)),
             github_url=github.url,
             auth_secret=AUTH_SECRET,
@@ -48,9 +48,12 @@ class FrontDoor:
 
     def ask(self, method: str, path: str, login: str = "ann", **options: Any) -> requests.Response:
         """One request with a token that the caller made by README's instructions."""
+        return self.server.ask(method, path, headers={"Authorization": f"Bearer {self.token(login)}"}, **options)
+
+    def token(self, login: str) -> str:
+        """The caller's token."""
         payload = {"identities": [{"access_token": self.tokens.get(login, login)}]}
-        token = by_hand(payload, auth_secret=base64.b64encode(AUTH_SECRET).decode())
-        return self.server.ask(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
+        return by_hand(payload, auth_secret=base64.b64encode(AUTH_SECRET).decode())
 
     def create_pipeline(self, login: str = "ann", name: str = "Acme/shop") -> requests.Response:
         return self.ask("POST", PIPELINES, login, json={"repository": f"{self.github.host}/{name}"})

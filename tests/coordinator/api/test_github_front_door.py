@@ -37,7 +37,8 @@ def test_every_stage_and_the_whole_are_told_to_github_once(door: FrontDoor) -> N
     door.start()
     door.wait_for_states(whole="pending")
     door.server.world.play()
-    assert door.wait_for_end()["status"] == "FAIL"
+    ended = door.wait_for_end()
+    assert (ended["status"], [stage["github"] for stage in ended["stages"]]) == ("FAIL", ["taken", "taken"])
     door.wait_for_states(whole="failure", build="success", test="failure")
     history = [(each["context"], each["state"]) for each in door.github.history(door.sha)]
     assert sorted(history) == [

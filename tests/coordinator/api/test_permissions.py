@@ -1,4 +1,4 @@
-"""Who may do what: every route with right, wrong and missing rights on the repository."""
+"""What is asked of the source host and how long its answer counts; `test_endpoints` has who may do what."""
 
 import time
 
@@ -11,15 +11,6 @@ from shared.ports import Access, RepositoryInfo
 from tests.coordinator.api.api_server import PIPELINES
 from tests.coordinator.api.front_door import FrontDoor
 
-READING = [
-    ("GET", ""),
-    ("GET", "/builds"),
-    ("GET", "/builds/1"),
-    ("GET", "/builds/1/events"),
-    ("GET", "/builds/1/stages/build/logs"),
-]
-WRITING = [("/builds", 201), ("/builds/1/cancel", 202), ("/builds/1/stages/build/resume", 409)]  # the build still runs
-
 
 @pytest.fixture
 def begun(door: FrontDoor) -> FrontDoor:
@@ -27,33 +18,6 @@ def begun(door: FrontDoor) -> FrontDoor:
     door.create_pipeline()
     door.start()
     return door
-
-
-def status(door: FrontDoor, login: str, method: str, path: str) -> int:
-    body = {"json": {"ref": "main"}} if method == "POST" else {}
-    url = f"{PIPELINES}/{door.repository}{path}"
-    with door.ask(method, url, login, stream=True, **body) as answer:
-        if not answer.ok:
-            assert set(answer.json()) == {"code", "message", "details"}
-        return answer.status_code
-
-
-@pytest.mark.parametrize(("method", "path"), READING)
-def test_whoever_may_read_the_repository_may_read_its_builds(begun: FrontDoor, method: str, path: str) -> None:
-    assert [status(begun, login, method, path) for login in ("ann", "ben", "cat", "eve")] == [200, 200, 200, 404]
-
-
-@pytest.mark.parametrize(("path", "code"), WRITING)
-def test_whoever_may_write_may_start_cancel_and_resume(begun: FrontDoor, path: str, code: int) -> None:
-    assert [status(begun, login, "POST", path) for login in ("eve", "cat", "ben", "ann")] == [404, 403, code, code]
-
-
-def test_whoever_may_administer_may_create_and_delete(begun: FrontDoor) -> None:
-    answers = [status(begun, login, "DELETE", "") for login in ("eve", "cat", "ben", "ann")]
-    assert answers == [404, 403, 403, 409]  # a build runs
-    begun.github.add_repository("acme/new", {"a": "b"}, ann="admin", ben="push", cat="pull")
-    codes = [begun.create_pipeline(login, "acme/new").status_code for login in ("eve", "cat", "ben", "ann")]
-    assert codes == [404, 403, 403, 201]
 
 
 def test_only_what_a_caller_may_read_is_listed(begun: FrontDoor) -> None:

@@ -24,8 +24,9 @@ LOG = f"{BUILDS}/1/stages/build/logs?follow=true"
 class Stream:
     """An open event stream, read line by line."""
 
-    def __init__(self, server: Server, path: str) -> None:
-        self.response = server.ask("GET", path, stream=True)
+    def __init__(self, server: Server, path: str, last_event: str = "") -> None:
+        headers = {**server.headers, "Last-Event-ID": last_event} if last_event else server.headers
+        self.response = server.ask("GET", path, stream=True, headers=headers)
         assert self.response.status_code == 200, self.response.text
         self._lines = self.response.iter_lines(chunk_size=1)
 
@@ -118,7 +119,7 @@ def test_a_log_is_followed_from_before_its_first_byte_to_its_end(server: Server,
     events = Stream(server, LOG).events()
     valve.write(b"\x00\xff one\n")
     first = next(events)
-    assert first == ("log", {"offset": 0, "data": base64.b64encode(b"\x00\xff one\n").decode()}, "7")
+    assert first == ("log", {"offset": 0, "data": base64.b64encode(b"\x00\xff one\n").decode()}, "1-7")
     valve.write(b"two")
     valve.end()
     rest = list(events)
@@ -134,7 +135,23 @@ def test_a_log_is_followed_from_an_offset(server: Server, valve: Valve, offset: 
     *logs, end = Stream(server, f"{LOG}&offset={offset}&attempt=1").events()
     assert b"".join(base64.b64decode(data["data"]) for _, data, _ in logs) == b"012345"[offset:]
     assert end[:2] == ("end", {"offset": max(offset, 6)})
-    assert all(data["offset"] + len(base64.b64decode(data["data"])) == int(id_) for _, data, id_ in logs)
+    assert all(f"1-{data['offset'] + len(base64.b64decode(data['data']))}" == id_ for _, data, id_ in logs)
+
+
+def test_a_reader_whose_stream_broke_goes_on_after_the_last_event_it_had(server: Server, valve: Valve) -> None:
+    server.start_build(only=["Build"])
+    valve.write(b"012345")
+    broken = Stream(server, LOG)
+    _, first, id_ = next(broken.events())
+    broken.close()
+    assert (base64.b64decode(first["data"]), id_) == (b"012345", "1-6")
+    rest = Stream(server, LOG, last_event=id_).events()
+    valve.write(b"789")
+    valve.end()
+    *logs, end = rest
+    assert b"".join(base64.b64decode(data["data"]) for _, data, _ in logs) == b"789"
+    assert [data["offset"] for _, data, _ in logs][:1] == [6]
+    assert end[1] == {"offset": 9}
 
 
 def test_readers_who_leave_free_their_threads() -> None:
