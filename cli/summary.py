@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from cli.log_lines import clean
 from cli.service import Service
 from cli.table import seconds, table
 from shared.api_records import Build, PublishedImage, Stage
 from shared.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, EXIT_USER
 from shared.status import Status
+from shared.terminal_text import clean
 
 HEADINGS = ("STAGE", "STATUS", "SECONDS", "IMAGE")
 
