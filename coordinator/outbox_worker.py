@@ -7,6 +7,7 @@ claimed. What fails pauses its lane: nothing of that lane is posted until the pa
 import logging
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 from coordinator.outbox import Held, Outbox, OutboxRecord
@@ -54,6 +55,7 @@ class OutboxWorker(ABC, Generic[R, P]):
         self._resync_s = resync_s
         self._worker = QueueWorker(name, self._look_at, WORKERS, resync_s)
         self._settled: dict[str, int] = {}
+        self._unwritten: dict[str, tuple[Held[R], R]] = {}
 
     def start(self) -> None:
         """Begin to watch and to work; returns at once."""
@@ -79,6 +81,10 @@ class OutboxWorker(ABC, Generic[R, P]):
     def send(self, build: Build, record: R, post: P) -> R:
         """Post it; returns the record with what came of it. What it raises of ours leads to another try; or Gone."""
 
+    def concerns(self, build: Build) -> bool:
+        """Whether anything is ever posted of a build."""
+        return True
+
     def failed(self, record: R, post: P, error: KontinuousError) -> R:
         """The record when a post could not be made now."""
         return record
@@ -86,6 +92,15 @@ class OutboxWorker(ABC, Generic[R, P]):
     def shown(self, build: Build, record: R) -> Build:
         """The build, with what it is to show of its record."""
         return build
+
+    def owes(self, builds: Iterable[tuple[str, Build]]) -> bool:
+        """Whether anything is to be posted now of these builds, by their keys; what waits for another try is not."""
+        for key, build in builds:
+            if key not in self._settled and self.concerns(build):
+                _, posts = self.due(build, self._outbox.read(build).record)
+                if any(self._pauses.left_s(self.lane(build, post)) == 0 for post in posts):
+                    return True
+        return False
 
     def _watch(self) -> None:
         """Look at each build that changes; it begins with all there are, but for those that were settled before."""
@@ -98,8 +113,13 @@ class OutboxWorker(ABC, Generic[R, P]):
 
     def _look_at(self, key: str) -> float | None:
         """Post what is due; returns in how many seconds to look again, None where that needs a change."""
+        if key in self._unwritten:
+            self._write_down(key)
         while (stored := self._store.build_at(key)) is not None:
-            build, held = stored.value, self._outbox.read(stored.value)
+            build = stored.value
+            if not self.concerns(build):
+                return None
+            held = self._outbox.read(build)
             if not held.is_free(timestamp()):
                 return HELD_S
             record, posts = self.due(build, held.record)
@@ -112,7 +132,7 @@ class OutboxWorker(ABC, Generic[R, P]):
             wait_s, chosen = min((self._pauses.left_s(self.lane(build, each)), n) for n, each in enumerate(posts))
             if wait_s > 0:
                 return wait_s
-            again_s = self._post(build, Held(held.key, record, held.revision), posts[chosen])
+            again_s = self._post(key, build, Held(held.key, record, held.revision), posts[chosen])
             if again_s is not None:
                 return again_s
         return None
@@ -128,7 +148,7 @@ class OutboxWorker(ABC, Generic[R, P]):
             self._settled[key] = stored.revision
         return None
 
-    def _post(self, build: Build, held: Held[R], post: P) -> float | None:
+    def _post(self, key: str, build: Build, held: Held[R], post: P) -> float | None:
         """Make one post under a claim; returns in how many seconds to look again, None for at once."""
         claimed = self._outbox.hold(held, os.urandom(8).hex(), self.name(post))
         if claimed is None:
@@ -147,4 +167,12 @@ class OutboxWorker(ABC, Generic[R, P]):
             record = self.failed(claimed.record, post, error)
         else:
             self._pauses.clear(lane)
-        return None if self._outbox.release(claimed, record) else 0.0
+        self._unwritten[key] = claimed, record
+        return None if self._write_down(key) else 0.0
+
+    def _write_down(self, key: str) -> bool:
+        """Note what came of a post. Where etcd is away, this comes first when it is back, lest the post be repeated."""
+        claimed, record = self._unwritten[key]
+        written = self._outbox.release(claimed, record)
+        del self._unwritten[key]
+        return written
