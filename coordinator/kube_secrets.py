@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping
 
 from coordinator.kube_api import KubeApi, KubeError
-from shared.errors import Forbidden, InfrastructureError, NotFound
+from shared.errors import Forbidden, NotFound
 
 
 class KubeSecrets:
@@ -29,7 +29,4 @@ class KubeSecrets:
                     ) from error
                 case _:
                     raise
-        try:
-            return {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}
-        except ValueError as error:
-            raise InfrastructureError(f"{what} is not as Kubernetes has them: {error}") from error
+        return {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}
