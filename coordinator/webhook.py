@@ -74,10 +74,11 @@ def keep_addresses_out_of_the_log() -> None:
 
 
 def _host(url: str) -> str:
+    """The host that requests would connect to: its own reading of the address counts, not another parser's."""
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(requests.Request("POST", url).prepare().url or "")
         host, _ = parts.hostname, parts.port
-    except ValueError:
+    except (requests.RequestException, ValueError):
         host, parts = None, urlsplit("")
     if parts.scheme not in ("https", "http") or not host:
         raise Undeliverable("its `url` is no https:// or http:// address")

@@ -112,7 +112,7 @@ def make_settings(
         docker_host=engine.url,
         docker_socket_group=engine.socket.stat().st_gid,
         stage_images={kind: images[kind] for kind in BUILT_IN_TYPES},
-        notification_hosts=("*",),
+        notification_hosts=("*",),  # who runs the file has the machine
         host=HOST,
         port=chosen,
         remove_jobs=True,

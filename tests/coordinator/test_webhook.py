@@ -73,6 +73,14 @@ def test_the_operator_may_allow_hosts_by_name(standin: FakeSlack) -> None:
     assert post(standin.url, {"text": "a"}, Reach(["chat.example.com", "127.*"])).text == "ok"
 
 
+@pytest.mark.parametrize("trick", ["\\@", "@", "%2F@", "#@", "?@"])
+def test_an_allowed_name_opens_no_other_address(standin: FakeSlack, trick: str) -> None:
+    url = standin.url.replace("127.0.0.1", f"chat.invalid{trick}127.0.0.1")
+    with pytest.raises((Undeliverable, InfrastructureError)):
+        post(url, {}, Reach(["chat.invalid"]))
+    assert standin.asked == []
+
+
 def test_a_name_that_nobody_knows_may_be_known_later() -> None:
     with pytest.raises(InfrastructureError, match="cannot be resolved"):
         post("https://kontinuous.invalid/", {}, NOWHERE)

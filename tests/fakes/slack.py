@@ -4,7 +4,6 @@ It can refuse, limit, fail, redirect, hang, drip, and be gone.
 """
 
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,8 +12,7 @@ from typing import Any
 
 from tests.fakes import slack_message
 from tests.fakes.github_answers import Answer
-from tests.fakes.github_server import Server, handler
-from tests.free_port import free_port
+from tests.fakes.github_server import StandIn
 
 PATH = "/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
 HANG_LIMIT_S = 60
@@ -31,33 +29,17 @@ class Fault:
     times: int | None = None
 
 
-class FakeSlack:
+class FakeSlack(StandIn):
     """The stand-in. `messages` are those it took, `asked` when it was asked, whatever it answered."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
-        self._address = (host, free_port())
+        super().__init__(host, 0)
         self.url = f"http://{host}:{self._address[1]}{PATH}"
         self.messages: list[dict[str, Any]] = []
         self.asked: list[float] = []
         self.problems: list[str] = []
         self._faults: list[Fault] = []
-        self._healed = threading.Event()
-        self._server: Server | None = None
         self.start()
-
-    def start(self) -> None:
-        """Be there, on the same address as before."""
-        self._server = Server(self._address, handler(self._answer))
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="slack", daemon=True).start()
-
-    def stop(self) -> None:
-        """Be gone: nothing listens."""
-        self._healed.set()
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server.cut()
-        self._server = None
 
     def close(self) -> None:
         """End; raises AssertionError for all that Slack would not take."""
@@ -91,10 +73,11 @@ class FakeSlack:
         """The texts without their links."""
         return [text.rpartition("|")[2].removesuffix(">") for text in self.texts]
 
-    def _answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
+    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
+        """Take a message, or do otherwise."""
         self.asked.append(time.monotonic())
-        if (method, path) != ("POST", PATH):
-            self.problems.append(f"{method} {path} is no webhook of this workspace")
+        if (method, target) != ("POST", PATH):
+            self.problems.append(f"{method} {target} is no webhook of this workspace")
             return Answer(404, b"no_team")
         if headers.get("Content-Type") != "application/json":
             self.problems.append(f"Content-Type is {headers.get('Content-Type')}")
