@@ -25,8 +25,8 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """One message. All but `link` may hold text of whoever wrote the commit: each text is one line, without control
-    characters, and means nothing to a service only once that service's own characters are escaped."""
+    """One message. All but `link` may hold text of whoever wrote the commit: each is one line without control
+    characters, and a Notifier escapes what its service would take for links or mentions."""
 
     event: Event
     title: str
