@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 from cli.client import Client
 from cli.follow import follow_log
-from cli.log_lines import LogLines, clean
+from cli.log_lines import LogLines
 from cli.records import BuildName
 from cli.screen import Screen
 from cli.table import seconds
 from shared.api_records import Build, Stage
 from shared.status import Status
+from shared.terminal_text import clean
 
 TAIL_LINES = 20
 LOG_END_LIMIT_S = 30.0

@@ -8,10 +8,10 @@ from contextlib import suppress
 from subprocess import TimeoutExpired
 from typing import IO, Any
 
-from cli.log_lines import clean
 from cli.program import ERROR_MARK, LocalProgram, failure
 from cli.screen import Screen
 from shared.errors import InfrastructureError, KontinuousError
+from shared.terminal_text import clean
 
 STOP_LIMIT_S = 120.0  # builds that run are cancelled first, then the containers are stopped
 KILL_AFTER_S = 10.0

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from cli.log_lines import clean
 from cli.service import Service
 from cli.table import seconds, table
 from shared.api_records import Build, PublishedImage, Stage
 from shared.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, EXIT_USER
 from shared.status import Status
+from shared.terminal_text import clean
 
 HEADINGS = ("STAGE", "STATUS", "SECONDS", "IMAGE")
 
@@ -30,7 +30,7 @@ def stage_table(build: Build) -> list[str]:
 
 def report(build: Build, service: Service, tail: Callable[[Stage], list[str]]) -> list[str]:
     """The whole end of a run; `tail` gives the last lines of a stage's log."""
-    where = [*_images(build, service), *_logs(build, service)]
+    where = [*_images(build, service), *_logs(build, service), *_untold(build)]
     return [*_failures(build, tail), "", *stage_table(build), "", *_verdict(build), *where]
 
 
@@ -67,6 +67,12 @@ def _images(build: Build, service: Service) -> list[str]:
     for image in published_images(build):
         lines += [f"Published: {image['name']}@{image['digest']}, tags {', '.join(image['tags'])}"]
     return lines
+
+
+def _untold(build: Build) -> list[str]:
+    return [
+        f"Not told:  {each['type']} of its {each['event']}: {clean(each['problem'])}" for each in build["notifications"]
+    ]
 
 
 def _logs(build: Build, service: Service) -> list[str]:

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from cli.log_lines import clean
+from shared.terminal_text import clean
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

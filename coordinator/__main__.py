@@ -9,6 +9,8 @@ import threading
 from coordinator.allowed_namespaces import all_namespaces
 from coordinator.github import GitHub
 from coordinator.kube import KubeLauncher
+from coordinator.kube_api import KubeApi
+from coordinator.kube_secrets import KubeSecrets
 from coordinator.service import Service
 from coordinator.settings import DEFAULT_NAMESPACES, Settings
 from coordinator.settings_reader import read_settings
@@ -42,9 +44,10 @@ def serve(settings: Settings) -> None:
         secret_key=settings.s3_secret_key,
         region=settings.s3_region,
     )
-    launcher = KubeLauncher(all_namespaces(settings.pipeline_namespaces or DEFAULT_NAMESPACES))
+    api = KubeApi()
+    launcher = KubeLauncher(all_namespaces(settings.pipeline_namespaces or DEFAULT_NAMESPACES), api)
     github = GitHub(settings.github_url)
-    service = Service(settings, kv, objects, launcher, github, forge=github)
+    service = Service(settings, kv, objects, launcher, github, forge=github, secrets=KubeSecrets(api))
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

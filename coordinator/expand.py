@@ -120,14 +120,14 @@ def _check_selection(pipeline: Pipeline, ids: tuple[str, ...], only: Collection[
 
 
 def _check_secrets(pipeline: Pipeline) -> None:
-    """A stage that named the Secret of a build, its own or another's, could read the system's credentials."""
-    for spec in pipeline.stages:
-        for name in spec.secrets:
-            if name == keys.OWN_SECRET or _OWN_SECRET.fullmatch(name):
-                raise InputError(
-                    f"stage {spec.name!r} may not use the secret {name!r}: {keys.OWN_SECRET!r} and names that end in a "
-                    "number and 8 hex digits are kontinuous' own Secrets; give yours another name"
-                )
+    """Who named the Secret of a build, their own or another's, could read the system's credentials."""
+    named = [(f"stage {spec.name!r}", name) for spec in pipeline.stages for name in spec.secrets]
+    for who, name in [*named, *(("a notification", each.secret or "") for each in pipeline.notif)]:
+        if name == keys.OWN_SECRET or _OWN_SECRET.fullmatch(name):
+            raise InputError(
+                f"{who} may not use the secret {name!r}: {keys.OWN_SECRET!r} and names that end in a "
+                "number and 8 hex digits are kontinuous' own Secrets; give yours another name"
+            )
 
 
 def _image_of(spec: StageSpec, images: Mapping[str, str]) -> str:

@@ -13,17 +13,23 @@ from coordinator.delivery_intake import DeliveryIntake
 from coordinator.delivery_worker import DeliveryWorker
 from coordinator.log_reader import LogReader
 from coordinator.metrics import Metrics
+from coordinator.notification_worker import NotificationWorker
+from coordinator.notifiers import notifiers
 from coordinator.permissions import Permissions
 from coordinator.pipelines import Pipelines
+from coordinator.reach import Reach
 from coordinator.reconcile import Reconciler
 from coordinator.retention import Retention
 from coordinator.settings import Settings
 from coordinator.status_worker import StatusWorker
 from coordinator.store import BuildStore
+from coordinator.telling import Teller
 from shared.errors import Conflict, InfrastructureError, NotFound
-from shared.ports import Forge, KeyValue, Launcher, ObjectStore, SecretIntake, SourceHost
+from shared.ports import Forge, KeyValue, Launcher, ObjectStore, SecretIntake, SecretReader, SourceHost
 
 POLL_S = 0.2
+TELLING_S = 5.0
+"""How long the last notifications may take while the service stops."""
 LINGER_S = 2.0
 """How long the Jobs of ended builds may take to be gone by themselves while the service stops."""
 
@@ -42,8 +48,10 @@ class Service:
         source: SourceHost,
         intake: SecretIntake | None = None,
         forge: Forge | None = None,
+        secrets: SecretReader | None = None,
     ) -> None:
-        """`forge` is the source host again, where it shows commit statuses and sends webhooks."""
+        """`forge` is the source host again, where it shows commit statuses and sends webhooks. `secrets` reads those
+        that notifications name; without it nobody is notified."""
         store = BuildStore(kv)
         self._settings = settings
         self._store = store
@@ -55,10 +63,16 @@ class Service:
         metrics = Metrics()
         retention = Retention(store, objects, settings.retention_builds)
         self._reconciler = Reconciler(settings, kv, launcher, changes, retention, metrics)
-        self._workers: list[StatusWorker | DeliveryWorker] = []
+        self._workers: list[StatusWorker | DeliveryWorker | NotificationWorker] = []
+        self._notifications: NotificationWorker | None = None
         if forge is not None:
             self._workers.append(StatusWorker(settings, kv, store, forge))
             self._workers.append(DeliveryWorker(settings, kv, store, builds, source, forge))
+        if secrets is not None:
+            senders = notifiers(Reach(settings.notification_hosts))
+            teller = Teller(settings.kontinuous_url, senders, secrets, objects, logs)
+            self._notifications = NotificationWorker(settings, kv, store, teller)
+            self._workers.append(self._notifications)
         parts = Parts(
             settings=settings,
             kv=kv,
@@ -101,7 +115,8 @@ class Service:
         return issue(self._settings.auth_secret, login)
 
     def drain(self, actor: str, limit_s: float) -> bool:
-        """Cancel all builds that are running, and wait for their end and for their Jobs to be removed.
+        """Cancel all builds that are running, and wait for their end and for their Jobs to be removed; a little while
+        also for the last notifications.
 
         False when that is not so in time. Must be called before `stop`, while `run` still works on them.
         """
@@ -110,7 +125,18 @@ class Service:
             if time.monotonic() > begun + limit_s:
                 return False
             time.sleep(POLL_S)
+        told_by = time.monotonic() + TELLING_S
+        while self._is_telling() and time.monotonic() < told_by:
+            time.sleep(POLL_S)
         return True
+
+    def _is_telling(self) -> bool:
+        """Whether a notification can be sent now; those that wait for another try are sent by the next service."""
+        try:
+            return self._notifications is not None and self._notifications.owes(self._store.all_builds())
+        except InfrastructureError as error:
+            log.warning("it is not known who is to be told: %s", error)
+            return False
 
     def _is_busy(self, actor: str, hurry: bool) -> bool:
         """Whether builds run or Jobs are there; with `hurry`, also Jobs whose build has ended are told to stop."""

@@ -59,6 +59,10 @@ class Settings:
     """Repository pattern (`fnmatch` over host/owner/name) → the namespaces its Jobs may run in; None: any."""
     github_url: str = "https://github.com"
     """GitHub, or a GitHub Enterprise Server, as people see it in a browser; without a slash at the end."""
+    notification_hosts: tuple[str, ...] = ()
+    """Patterns (`fnmatch`) of hosts that notifications may go to though their address is a private one."""
+    notification_limit_s: int = 3600
+    """How long after an event it is tried to tell of it."""
     host: str = "0.0.0.0"  # noqa: S104 - in a pod, the Service must reach it
     port: int = 3005
     http_threads: int = 128

@@ -84,6 +84,8 @@ class _Reader:
             s3_region=self._environment.get("S3_REGION", "us-east-1"),
             github_url=self._github_url(),
             pipeline_namespaces=self._pipeline_namespaces(),
+            notification_hosts=tuple(self._environment.get("NOTIFICATION_HOSTS", "").split()),
+            notification_limit_s=self._number("NOTIFICATION_LIMIT_SECONDS", 3600),
             port=self._port(),
             default_timeout_s=self._number("STAGE_TIMEOUT_SECONDS", 3600),
             default_resources=self._stage_resources(),

@@ -8,6 +8,7 @@ the newest wins, context by context.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from coordinator.outbox import OutboxRecord
 from shared.github_status import CONTEXT, RUNNING, TAKEN, CommitStatus, State, of_status, stage_context
 from shared.model import LEFT_OUT, Build, Stage
 from shared.status import Fault, Status
@@ -38,26 +39,14 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class CommitRecord:
-    """What is known of one commit's statuses: one value in etcd. `contexts` maps each context to what it shows.
-
-    `holder` is who is posting at the moment, until `held_until` at the latest, and `posting` the context. `settled`
-    maps the number of a finished build of which nothing is left to post to its revision in etcd.
-    """
+class CommitRecord(OutboxRecord):
+    """What is known of one commit's statuses: one value in etcd. `contexts` maps each context to what it shows."""
 
     contexts: Mapping[str, Shown] = field(default_factory=dict)
-    holder: str = ""
-    held_until: str = ""
-    posting: str = ""
-    settled: Mapping[str, int] = field(default_factory=dict)
 
     def showing(self, context: str, shown: Shown) -> "CommitRecord":
         """The record with one context changed."""
         return replace(self, contexts={**self.contexts, context: shown})
-
-    def with_settled(self, number: str, revision: int) -> "CommitRecord":
-        """The record when nothing is left to post of a finished build."""
-        return replace(self, settled={**self.settled, number: revision})
 
     def without(self, build: int) -> "CommitRecord":
         """The record when a build and those before it are forgotten."""

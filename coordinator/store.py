@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from coordinator.commit_records import CommitRecords
+from coordinator.notification_records import NotificationRecords
 from shared import keys
 from shared.clock import timestamp
 from shared.codec import decode, encode
@@ -166,8 +167,9 @@ class BuildStore:
         raise StoreError(f"build {number} of {repository} changes too fast to be written")
 
     def delete_build(self, build: Build) -> None:
-        """Remove a build, its reports, and what is known of its statuses."""
+        """Remove a build, its reports, and what is known of its statuses and notifications."""
         CommitRecords(self._kv).forget(build)
+        NotificationRecords(self._kv).forget(build)
         self._kv.delete(keys.build_key(build.repository, build.number))
         for entry in self._kv.list(keys.reports_prefix(build.repository, build.number)):
             self._kv.delete(entry.key)

@@ -29,6 +29,7 @@ def build_view(build: Build) -> api_records.Build:
         "finished_at": build.finished_at,
         "seconds": seconds_between(build.created_at, build.finished_at),
         "cancel_requested": bool(build.cancel_requested),
+        "notifications": to_json(build.notifications),
         "stages": [stage_view(stage) for stage in build.stages],
     }
 

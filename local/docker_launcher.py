@@ -27,12 +27,12 @@ from local.pod_make import sweep
 from local.pod_names import LABEL_RECORD, LABEL_VERDICT, PodNames, instance_filter, ref_of
 from local.pod_plan import PodPlan, PodRecord
 from local.pod_run import Pod
-from local.pod_secrets import SecretStore
+from local.pod_secrets import SecretMissing, SecretStore
 from local.pod_state import Verdict
 from local.pod_translate import Place, translate
 from local.signals import Signals
 from shared.codec import decode
-from shared.errors import InfrastructureError
+from shared.errors import InfrastructureError, NotFound
 from shared.ports import JobPhase, JobRef, JobState, LiveLog, Manifest
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,13 @@ class DockerLauncher:
     def put_secret(self, namespace: str, name: str, data: Mapping[str, bytes]) -> None:
         """Give Jobs of a namespace a Secret that they may mount by name; kept in memory only."""
         self._secrets.put(namespace, name, data)
+
+    def read_secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
+        """A Secret that was given; raises NotFound."""
+        try:
+            return self._secrets.read(namespace, name)
+        except SecretMissing as error:
+            raise NotFound(str(error)) from error
 
     def launch(self, job: Manifest, secrets: Iterable[Manifest]) -> None:
         """Make the pod, and start it from another thread; where an image must be pulled first, make it there too."""

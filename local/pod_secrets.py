@@ -32,6 +32,14 @@ class SecretStore:
         with self._lock:
             self._secrets[namespace, name] = dict(data)
 
+    def read(self, namespace: str, name: str) -> Mapping[str, bytes]:
+        """A Secret's values by key; raises SecretMissing."""
+        with self._lock:
+            data = self._secrets.get((namespace, name))
+        if data is None:
+            raise SecretMissing(_not_there(namespace, name))
+        return data
+
     def files(self, namespace: str, volumes: Iterable[SecretVolume], given: Iterable[Manifest]) -> Files:
         """The files of a pod's secret volumes, from the Secret manifests `given` with its Job or from this store.
 

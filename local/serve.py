@@ -83,7 +83,7 @@ def _coordinator(settings: Settings, launcher: DockerLauncher, source: FolderSou
         settings.s3_url, settings.s3_bucket, access_key=settings.s3_access_key, secret_key=settings.s3_secret_key
     )
     objects.make_bucket()
-    return Service(settings, kv, objects, launcher, source, intake=launcher)
+    return Service(settings, kv, objects, launcher, source, intake=launcher, secrets=launcher)
 
 
 def make_settings(
@@ -112,6 +112,7 @@ def make_settings(
         docker_host=engine.url,
         docker_socket_group=engine.socket.stat().st_gid,
         stage_images={kind: images[kind] for kind in BUILT_IN_TYPES},
+        notification_hosts=("*",),  # who runs the file has the machine
         host=HOST,
         port=chosen,
         remove_jobs=True,

@@ -123,6 +123,16 @@ class ArtifactList(TypedDict):
     items: list[KeptFile]
 
 
+class NotificationProblem(TypedDict):
+    """Why somebody was not told of a build: the notification's type, the event (start, success, failure, cancelled),
+    and what is in the way. Until it is given up, it is tried again."""
+
+    type: str
+    event: str
+    problem: str
+    given_up: bool
+
+
 class Build(TypedDict):
     """One build."""
 
@@ -138,6 +148,7 @@ class Build(TypedDict):
     finished_at: str
     seconds: float | None
     cancel_requested: bool
+    notifications: list[NotificationProblem]
     stages: list[Stage]
 
 

@@ -16,6 +16,7 @@ PIPELINES = f"{STATE}pipelines/"
 BUILDS = f"{STATE}builds/"
 COMMITS = f"{STATE}commits/"
 DELIVERIES = f"{STATE}deliveries/"
+NOTIFICATIONS = f"{STATE}notifications/"
 
 # Labels on every Job and its pod; a pipeline file may not set any label below this prefix.
 LABEL_PREFIX = "kontinuous.io/"
@@ -88,6 +89,11 @@ def commit_key(repository: Repository, sha: str) -> str:
 def delivery_key(repository: Repository, sha: str) -> str:
     """Where the deliveries of a webhook are stored that are about one commit."""
     return f"{DELIVERIES}{repository}/{sha}"
+
+
+def notification_key(repository: Repository, number: int) -> str:
+    """Where it is stored who was told of a build."""
+    return f"{NOTIFICATIONS}{repository}/{number:08d}"
 
 
 def repository_of_delivery(key: str) -> Repository:

@@ -50,6 +50,17 @@ class Notification:
 
 
 @dataclass(frozen=True, slots=True)
+class NotificationProblem:
+    """Why somebody was not told of a build: the notification's `type`, the `event` (start, success, failure or
+    cancelled), and what is in the way. Without `given_up` it is tried again."""
+
+    type: str
+    event: str
+    problem: str
+    given_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """A whole `.pipeline.yml`, checked."""
 
@@ -164,8 +175,8 @@ class Build:
     """One build with all its stages and attempts: one value in etcd, at most 512 KiB.
 
     `run` is 1, and one more each time that it was resumed. `removing` is set once it is being removed: from then on
-    it stays finished. `fork` says that the commit is of a pull request from a
-    fork: somebody's who may not write to the repository.
+    it stays finished. `fork` says that the commit is of a pull request from a fork: somebody's who may not write to
+    the repository. `notifications` are those of the present run that could not be sent.
     """
 
     repository: Repository
@@ -183,6 +194,7 @@ class Build:
     run: int = 1
     fork: bool = False
     removing: bool = False
+    notifications: tuple[NotificationProblem, ...] = ()
 
     @property
     def status(self) -> Status:

@@ -23,6 +23,7 @@ __all__ = ["Lint", "Param", "ParamKind", "ParamSchema", "Parsed", "PipelineFileE
 API_VERSION = "v1alpha1"
 KIND = "Pipeline"
 DEFAULT_NAMESPACE = "default"
+MAX_NOTIFICATIONS = 10
 
 # Which keys each map of the file may hold. `notif` and `stages` may stand under `spec` or `spec.template`.
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -100,7 +101,7 @@ def _read_pipeline(root: Field, known_types: Mapping[str, ParamSchema]) -> Pipel
         match_labels=match_labels,
         template_name=template_metadata.text("name", value_formats.dns_name),
         labels=labels,
-        notif=tuple(_read_notification(item) for item in notif.items()) if notif else (),
+        notif=_read_notifications(notif) if notif else (),
     )
 
 
@@ -128,6 +129,14 @@ def _in_one_place(key: str, spec: Section, template: Section) -> Field | None:
     if here and there:
         here.error(f"is also given under spec.template, on line {there.node.line}; keep one of them")
     return there or here
+
+
+def _read_notifications(field: Field) -> tuple[Notification, ...]:
+    items = field.items()
+    if len(items) > MAX_NOTIFICATIONS:
+        message = f"has {len(items)} entries; at most {MAX_NOTIFICATIONS} are allowed"
+        field.findings.fail(items[MAX_NOTIFICATIONS].node, field.path, message)
+    return tuple(_read_notification(item) for item in items)
 
 
 def _read_notification(field: Field) -> Notification:

@@ -252,3 +252,11 @@ class SecretIntake(Protocol):
 
     def put_secret(self, namespace: str, name: str, data: Mapping[str, bytes]) -> None:
         """Keep a Secret for the stages of a namespace that name it; replaces one of the same name."""
+
+
+class SecretReader(Protocol):
+    """Reads the few Secrets that kontinuous itself needs by name: those of notifications."""
+
+    def read_secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
+        """A Secret's values by key. Raises NotFound where there is none, Forbidden where it may not be read, each with
+        what to do about it; InfrastructureError where nobody answers."""

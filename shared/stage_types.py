@@ -76,12 +76,21 @@ STAGE_TYPES: Mapping[str, ParamSchema] = {
     ),
 }
 
+MAIL = "mail"
+TEAMS = "teams"
+DISCORD = "discord"
+SLACK = "slack"
+_SERVICE = ParamSchema({"url": Param(ParamKind.TEXT, required=True, format=Format.SERVICE)})
+
 NOTIFIERS: Mapping[str, ParamSchema] = {
-    "slack": ParamSchema(
+    SLACK: ParamSchema(
         {
             "url": Param(ParamKind.TEXT, required=True, format=Format.URL),
             "channel": Param(ParamKind.TEXT),
             "username": Param(ParamKind.TEXT),
         }
     ),
+    MAIL: _SERVICE,
+    TEAMS: _SERVICE,
+    DISCORD: _SERVICE,
 }

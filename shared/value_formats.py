@@ -38,6 +38,7 @@ class Format(StrEnum):
     IMAGE_NAME = "image-name"
     PATH = "path"
     URL = "url"
+    SERVICE = "service"
 
 
 def anything(text: str) -> str:
@@ -180,6 +181,13 @@ def url(text: str) -> str:
     return "must be an address beginning with https:// or http://"
 
 
+def service(text: str) -> str:
+    """An address in the form of apprise, of any scheme."""
+    if re.fullmatch(r"[a-z]+://\S+", text):
+        return ""
+    return "must be an address such as mailtos://user:password@example.com?to=team@example.com"
+
+
 def path(text: str) -> str:
     """A folder in a container: absolute, or relative to the clone."""
     return "" if text.startswith("/") else relative_path(text)
@@ -194,4 +202,5 @@ FORMATS: Mapping[Format, Check] = {
     Format.IMAGE_NAME: image_name,
     Format.PATH: path,
     Format.URL: url,
+    Format.SERVICE: service,
 }

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.log_lines import LONGEST_LINE, LogLines, clean
+from cli.log_lines import LONGEST_LINE, LogLines
+from shared.terminal_text import clean
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))

@@ -50,6 +50,7 @@ def test_a_failed_build_shows_the_reason_and_the_last_20_lines_and_exits_1(konti
     done = kontinuous("run", repository, play="fail")
     assert done.returncode == 1
     _, _, end = done.stdout.partition("Build Docker Image failed: the Dockerfile's step 3 failed\n")
+    assert "Not told:  slack of its start: it fails: 500\n" in end
     assert re.findall(r"^    line (\d+)$", end, re.MULTILINE) == [str(n) for n in range(10, 30)]
     assert "Build 1 of local/ab12/hello: FAIL" in end
 

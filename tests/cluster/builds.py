@@ -17,10 +17,10 @@ ROOT = Path(__file__).parents[2]
 LIMIT_S = 240
 
 
-def pipeline_file(*stages: dict[str, Any], namespace: str = BUILDS_NAMESPACE) -> str:
-    """A pipeline with these stages; JSON is YAML too."""
+def pipeline_file(*stages: dict[str, Any], namespace: str = BUILDS_NAMESPACE, **template: Any) -> str:
+    """A pipeline with these stages, and whatever else the template holds; JSON is YAML too."""
     top = {"apiVersion": "v1alpha1", "kind": "Pipeline", "metadata": {"name": "test", "namespace": namespace}}
-    return json.dumps({**top, "spec": {"template": {"stages": list(stages)}}})
+    return json.dumps({**top, "spec": {"template": {"stages": list(stages), **template}}})
 
 
 def command(name: str, *words: str, image: str, **fields: Any) -> dict[str, Any]:
@@ -37,9 +37,14 @@ def kontinuous(installation: Installation, *words: str) -> "subprocess.Completed
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
 
-def start(installation: Installation, name: str, *stages: dict[str, Any]) -> BuildName:
-    """A repository with these stages, and a build of it."""
-    repository = installation.add_repository("acme", name, {".pipeline.yml": pipeline_file(*stages)})
+def give_secret(installation: Installation, name: str, *, namespace: str = BUILDS_NAMESPACE, **values: str) -> None:
+    """Make a Secret."""
+    installation.cluster.give_secret(namespace, name, {key: value.encode() for key, value in values.items()})
+
+
+def start(installation: Installation, name: str, *stages: dict[str, Any], **fields: Any) -> BuildName:
+    """A repository with these stages, and a build of it; `fields` are those of `pipeline_file`."""
+    repository = installation.add_repository("acme", name, {".pipeline.yml": pipeline_file(*stages, **fields)})
     client = installation.client()
     client.create_pipeline(repository)
     return name_of(client.start_build(repository, "main", []))

@@ -1,5 +1,7 @@
 """The cluster that the tests run on, as they see it: ours, or one that the user has."""
 
+import base64
+import json
 import os
 import shlex
 import shutil
@@ -56,6 +58,12 @@ class Cluster:
         if done.returncode != 0:
             raise KubectlError(done.stderr.strip() or f"kubectl exited with {done.returncode}")
         return done.stdout
+
+    def give_secret(self, namespace: str, name: str, data: Mapping[str, bytes]) -> None:
+        """Make a Secret, or replace it."""
+        values = {key: base64.b64encode(value).decode() for key, value in data.items()}
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": values}
+        self.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(secret))
 
     @contextmanager
     def forwarded(self, namespace: str, target: str, port: int) -> Iterator[int]:

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import bcrypt
 import jwt
@@ -144,6 +145,7 @@ def apply(cluster: Cluster, images: Mapping[str, str], github_url: str, **settin
         "GITHUB_URL": github_url,
         "PIPELINE_NAMESPACES": json.dumps({"*": [BUILDS_NAMESPACE, TEAM_NAMESPACE]}),
         "WAITING_LIMIT_SECONDS": str(WAITING_LIMIT_S),
+        "NOTIFICATION_HOSTS": str(urlsplit(github_url).hostname),
         "STAGE_IMAGES": json.dumps({kind: images[kind] for kind in ("command", "docker_build", "docker_publish")}),
         **settings,
     }

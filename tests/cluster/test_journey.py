@@ -1,20 +1,16 @@
 """The example on a real Kubernetes: from the command line through all three stage types to statuses and images."""
 
-import base64
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.records import BuildName
-from tests.cluster.builds import command, finish, kontinuous, log, pipeline_file, start, statuses
+from tests.cluster.builds import command, finish, give_secret, kontinuous, log, pipeline_file, start, statuses
 from tests.cluster.installation import BUILDS_NAMESPACE, REGISTRY, REGISTRY_LOGIN, Installation
 from tests.waiting import wait_for
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hello"
-GiveSecret = Callable[..., None]
 
 pytestmark = pytest.mark.timeout(400, func_only=True)
 
@@ -40,22 +36,8 @@ def leftovers(installation: Installation, pipeline: str) -> list[str]:
     return [name for name in found if name.startswith(f"secret/{pipeline}-")]
 
 
-@pytest.fixture
-def give_secret(installation: Installation) -> GiveSecret:
-    """Make a Secret in the namespace of the builds."""
-
-    def give(name: str, **values: str) -> None:
-        data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
-        installation.cluster.kubectl("apply", "-n", BUILDS_NAMESPACE, "-f", "-", input=json.dumps(secret))
-
-    return give
-
-
-def test_the_example_is_built_tested_and_published(
-    installation: Installation, give_secret: Callable[..., None]
-) -> None:
-    give_secret("docker-credentials", username=REGISTRY_LOGIN[0], password=REGISTRY_LOGIN[1])
+def test_the_example_is_built_tested_and_published(installation: Installation) -> None:
+    give_secret(installation, "docker-credentials", username=REGISTRY_LOGIN[0], password=REGISTRY_LOGIN[1])
     repository = installation.add_repository("examples", "hello", example_files())
     created = kontinuous(installation, "create", "pipeline", repository)
     assert created.returncode == 0, created.stderr

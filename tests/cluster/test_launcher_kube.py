@@ -1,10 +1,9 @@
 """The launchers' contract, kept by the launcher on a real Kubernetes: the tests that the Docker launcher passes."""
 
-import base64
-import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
 import pytest
 from kubernetes import config
@@ -43,12 +42,7 @@ def runner(launcher: KubeLauncher, contract_namespace: str, python_image: str) -
 
 @pytest.fixture
 def give_secret(cluster: Cluster, contract_namespace: str) -> GiveSecret:
-    def give(name: str, data: Mapping[str, bytes]) -> None:
-        values = {key: base64.b64encode(value).decode() for key, value in data.items()}
-        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": values}
-        cluster.kubectl("apply", "-n", contract_namespace, "-f", "-", input=json.dumps(secret))
-
-    return give
+    return partial(cluster.give_secret, contract_namespace)
 
 
 class TestKubeLauncher(LauncherContract):

@@ -1,6 +1,6 @@
 """The coordinator may do just what it does: its rights, and the API server's own record of the tests before this one.
 
-It runs after the journey and the causes, whose file names come first.
+It runs after the journey, the causes and the notifications, whose file names come first.
 """
 
 import json

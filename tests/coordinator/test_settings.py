@@ -94,6 +94,12 @@ def test_optional_variables_and_keys_are_read(read: ReadSettings) -> None:
     assert settings.registry_login == Login("r", "")
 
 
+def test_where_notifications_may_go_and_for_how_long_they_are_tried(read: ReadSettings) -> None:
+    assert (read().notification_hosts, read().notification_limit_s) == ((), 3600)
+    settings = read(NOTIFICATION_HOSTS="chat.corp *.example.com", NOTIFICATION_LIMIT_SECONDS="60")
+    assert (settings.notification_hosts, settings.notification_limit_s) == (("chat.corp", "*.example.com"), 60)
+
+
 def test_stage_images_replace_and_add_to_the_built_in_ones(read: ReadSettings) -> None:
     assert read(STAGE_IMAGES='{"scan": "example.org/scan:1", "command": "mine:2"}').stage_images == {
         "docker_build": "kontinuous/docker_build:latest",

@@ -53,13 +53,16 @@ def test_no_right_is_for_everything(manifests: Manifests) -> None:
             assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
 
 
-def test_the_coordinator_can_read_no_secret(manifests: Manifests) -> None:
+def test_the_coordinator_can_read_no_secret_but_that_of_notifications(manifests: Manifests) -> None:
     verbs = {verb for account, _, what, verbs in granted(manifests) for verb in verbs if what == "secrets"}
     assert verbs == {"create", "delete"}
     coordinator = {
-        verb for who, _, what, all_ in granted(manifests) for verb in all_ if who == "kontinuous" and "secrets" in what
+        (what, verb)
+        for who, _, what, all_ in granted(manifests)
+        for verb in all_
+        if who == "kontinuous" and "secrets" in what
     }
-    assert coordinator == {"create", "delete"}
+    assert coordinator == {("secrets", "create"), ("secrets", "delete"), ("secrets notifcreds", "get")}
 
 
 def test_the_accounts_of_the_bindings_are_those_of_the_pods(manifests: Manifests) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -210,9 +210,11 @@ def docker_build(name: str = "Build", **params: Any) -> dict[str, Any]:
     return {"name": name, "type": "docker_build", **({"params": params} if params else {})}
 
 
-def repository(folder: Path, *stages: Mapping[str, Any], files: Mapping[str, str] | None = None) -> Path:
+def repository(
+    folder: Path, *stages: Mapping[str, Any], files: Mapping[str, str] | None = None, notif: Iterable[Any] = ()
+) -> Path:
     """A git folder with one commit that holds a pipeline and some files."""
-    for path, text in {".pipeline.yml": pipeline(folder.name, *stages), **(files or {})}.items():
+    for path, text in {".pipeline.yml": pipeline(folder.name, *stages, notif=notif), **(files or {})}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     git(folder, "init", "--quiet", "--initial-branch=main")
@@ -220,10 +222,11 @@ def repository(folder: Path, *stages: Mapping[str, Any], files: Mapping[str, str
     return folder
 
 
-def pipeline(name: str, *stages: Mapping[str, Any]) -> str:
+def pipeline(name: str, *stages: Mapping[str, Any], notif: Iterable[Any] = ()) -> str:
     """A pipeline file; JSON is YAML too."""
     top = {"apiVersion": "v1alpha1", "kind": "Pipeline", "metadata": {"name": name, "namespace": NAMESPACE}}
-    return json.dumps({**top, "spec": {"template": {"stages": stages}}}, indent=1)
+    template = {"stages": stages, **({"notif": list(notif)} if notif else {})}
+    return json.dumps({**top, "spec": {"template": template}}, indent=1)
 
 
 def secrets_file(path: Path, **secrets: Mapping[str, str]) -> Path:

@@ -21,8 +21,7 @@ from tests.fakes import github_repositories, github_webhooks
 from tests.fakes.github_answers import Answer, Answers, Call, invalid, refusal
 from tests.fakes.github_repositories import FakeRepository
 from tests.fakes.github_schema import GitHubSchema, Operation
-from tests.fakes.github_server import Server, handler
-from tests.free_port import free_port
+from tests.fakes.github_server import StandIn
 from tests.git_server import http_backend
 
 API = "/api/v3"
@@ -53,11 +52,11 @@ class Seen:
     at: float
 
 
-class FakeGitHub:
+class FakeGitHub(StandIn):
     """The stand-in. `users` maps tokens to logins; `requests` are those to the API, `clones` those of git."""
 
     def __init__(self, folder: Path, host: str = "127.0.0.1", port: int = 0) -> None:
-        self._address = (host, port or free_port())
+        super().__init__(host, port)
         self.url = f"http://{host}:{self._address[1]}"
         self.api_url = self.url + API
         self.folder = folder
@@ -68,24 +67,8 @@ class FakeGitHub:
         self._schema = GitHubSchema()
         self._answers = Answers(self.api_url, self._schema)
         self._faults: list[Fault] = []
-        self._healed = threading.Event()
         self._lock = threading.Lock()
-        self._server: Server | None = None
         self.start()
-
-    def start(self) -> None:
-        """Be there, on the same address as before."""
-        self._server = Server(self._address, handler(self.answer))
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="github", daemon=True).start()
-
-    def stop(self) -> None:
-        """Be gone: nothing listens, and what was connected is cut."""
-        self._healed.set()
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server.cut()
-        self._server = None
 
     def close(self) -> None:
         """End; raises AssertionError for all that did not fit GitHub's description."""

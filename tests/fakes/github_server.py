@@ -1,12 +1,15 @@
-"""The HTTP server of the stand-in for GitHub: it can be gone in an instant, and be back on the same address."""
+"""The HTTP server of the stand-ins: it can be gone in an instant, and be back on the same address."""
 
 import socket
+import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.fakes.github_answers import Answer
+from tests.free_port import free_port
 
 Answering = Callable[[str, str, Mapping[str, str], bytes], Answer | None]
 """Method, path with query, headers, body → the answer; None for none at all."""
@@ -38,6 +41,33 @@ class Server(ThreadingHTTPServer):
         for connection in tuple(self._open):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+
+class StandIn(ABC):
+    """Something that answers on one address, until it is stopped and after it is started again."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port or free_port())
+        self._healed = threading.Event()
+        self._server: Server | None = None
+
+    @abstractmethod
+    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
+        """Answer a request; None for no answer at all."""
+
+    def start(self) -> None:
+        """Be there, on the same address as before."""
+        self._server = Server(self._address, handler(self.answer))
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), name=type(self).__name__, daemon=True).start()
+
+    def stop(self) -> None:
+        """Be gone: nothing listens, and what was connected is cut."""
+        self._healed.set()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server.cut()
+        self._server = None
 
 
 def handler(answer: Answering) -> type[BaseHTTPRequestHandler]:

@@ -41,6 +41,8 @@ def fail(build: FakeBuild) -> None:
         "build-docker-image", status="FAIL", seconds=1.0, log_bytes=200, reason="the Dockerfile's step 3 failed"
     )
     build.stage("unit-test", status="SKIPPED")
+    untold = {"type": "slack", "event": "start", "problem": "it fails: 500", "given_up": False}
+    build.value["notifications"] = [untold]
     build.finish("FAIL")
 
 

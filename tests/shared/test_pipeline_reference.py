@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.pipeline_file import DEFAULT_NAMESPACE, KEYS, lint_text, parse
+from coordinator.apprise_service import SERVICES
+from shared.pipeline_file import DEFAULT_NAMESPACE, KEYS, MAX_NOTIFICATIONS, lint_text, parse
 from shared.pipeline_stages import MAX_STAGES
 from shared.problems import MAX_PROBLEMS
 from shared.stage_types import NOTIFIERS, STAGE_TYPES
@@ -52,11 +53,20 @@ def test_every_param_has_a_row_and_no_other(kind: str) -> None:
 def test_every_key_of_a_notification_has_a_row_and_no_other() -> None:
     assert tuple(rows("## Notifications")) == (*KEYS["notif[]"], *NOTIFIERS["slack"].params)
     assert all(f"`{kind}`" in rows("## Notifications")["type"] for kind in NOTIFIERS)
+    others = rows("### Other services")
+    assert {kind: set(re.findall("`([-a-z]+)`", others[kind].split(" | ")[-1])) for kind in SERVICES} == {
+        kind: set(allowed.parameters) for kind, allowed in SERVICES.items()
+    }
 
 
 def test_limits_and_defaults_are_the_ones_that_hold() -> None:
     limits = (f"{MAX_BYTES // 1024} KiB", f"deeper than {MAX_DEPTH} levels", f"more than {MAX_NODES} keys and values")
-    counts = (f"1 to {MAX_STAGES} stages", f"Up to {MAX_PROBLEMS} problems", f"at most {MAX_STAGE_NAME} characters")
+    counts = (
+        f"entries of `notif`, {MAX_NOTIFICATIONS} at most",
+        f"1 to {MAX_STAGES} stages",
+        f"Up to {MAX_PROBLEMS} problems",
+        f"at most {MAX_STAGE_NAME} characters",
+    )
     assert not [words for words in (*limits, *counts) if words not in REFERENCE]
     assert f"`{DEFAULT_NAMESPACE}`" in rows("## Top level")["metadata.namespace"]
 

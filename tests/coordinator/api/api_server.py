@@ -61,13 +61,21 @@ class FakeSource:
 
 
 class FakeIntake:
-    """Keeps what it is given."""
+    """Keeps what it is given, and gives it back. `failure` is raised instead."""
 
     def __init__(self) -> None:
         self.secrets: dict[tuple[str, str], Mapping[str, bytes]] = {}
+        self.failure: Exception | None = None
 
     def put_secret(self, namespace: str, name: str, data: Mapping[str, bytes]) -> None:
         self.secrets[namespace, name] = data
+
+    def read_secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
+        if self.failure is not None:
+            raise self.failure
+        if (namespace, name) not in self.secrets:
+            raise NotFound(f"there is no Secret {name!r} in namespace {namespace!r}")
+        return self.secrets[namespace, name]
 
 
 class Server:
@@ -87,6 +95,7 @@ class Server:
             github or self.source,
             self.intake if with_intake else None,
             github,
+            self.intake,
         )
         self.url = f"http://127.0.0.1:{self.service.port}"
         self.headers = {"Authorization": f"Bearer {self.service.token('ann')}"}
@@ -98,9 +107,13 @@ class Server:
         options.setdefault("headers", self.headers)
         return requests.request(method, self.url + path, timeout=TIMEOUT_S, **options)
 
+    def start_pipeline(self) -> None:
+        """A pipeline, unless it is there."""
+        self.ask("POST", PIPELINES, json={"repository": str(REPOSITORY)})
+
     def start_build(self, **body: Any) -> dict[str, Any]:
         """A pipeline and a build of it."""
-        self.ask("POST", PIPELINES, json={"repository": str(REPOSITORY)})
+        self.start_pipeline()
         answer = self.ask("POST", BUILDS, json={"ref": "main", **body})
         assert answer.status_code == 201, answer.text
         made: dict[str, Any] = answer.json()

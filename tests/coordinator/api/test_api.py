@@ -99,6 +99,7 @@ def test_a_new_build_looks_as_the_contract_says(server: Server) -> None:
         "finished_at": "",
         "seconds": None,
         "cancel_requested": False,
+        "notifications": [],
     }
     assert stages[1] == {
         "id": "unit-test",
