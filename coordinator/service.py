@@ -8,9 +8,13 @@ from coordinator.api.auth import issue
 from coordinator.api.server import HttpServer, Parts, make_app
 from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
+from coordinator.definitions import Definitions
 from coordinator.delivery_intake import DeliveryIntake
 from coordinator.delivery_worker import DeliveryWorker
+from coordinator.forge import Forge
+from coordinator.github_oauth import GitHubOAuth
 from coordinator.log_reader import LogReader
+from coordinator.logins import Logins
 from coordinator.metrics import Metrics
 from coordinator.permissions import Permissions
 from coordinator.pipelines import Pipelines
@@ -20,7 +24,7 @@ from coordinator.settings import Settings
 from coordinator.status_worker import StatusWorker
 from coordinator.store import BuildStore
 from shared.errors import Conflict, InfrastructureError, NotFound
-from shared.ports import Forge, KeyValue, Launcher, ObjectStore, SecretIntake, SourceHost
+from shared.ports import KeyValue, Launcher, ObjectStore, SecretIntake, SourceHost
 
 POLL_S = 0.2
 LINGER_S = 2.0
@@ -41,8 +45,9 @@ class Service:
         source: SourceHost,
         intake: SecretIntake | None = None,
         forge: Forge | None = None,
+        oauth: GitHubOAuth | None = None,
     ) -> None:
-        """`forge` is the source host again, where it shows commit statuses and sends webhooks."""
+        """`forge` is the source host again, where it is more than a source; `oauth` is what people log in through."""
         store = BuildStore(kv)
         self._settings = settings
         self._store = store
@@ -70,6 +75,9 @@ class Service:
             metrics=metrics,
             permissions=Permissions(source),
             deliveries=DeliveryIntake(settings, kv, store),
+            definitions=Definitions(store, builds, source, forge),
+            logins=Logins(settings, source, oauth),
+            repositories=forge,
             intake=intake,
         )
         self._server = HttpServer(settings, make_app(parts))

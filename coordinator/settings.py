@@ -59,6 +59,11 @@ class Settings:
     """Repository pattern (`fnmatch` over host/owner/name) → the namespaces its Jobs may run in; None: any."""
     github_url: str = "https://github.com"
     """GitHub, or a GitHub Enterprise Server, as people see it in a browser; without a slash at the end."""
+    github_client_id: str = ""
+    """The OAuth app that people log in through; "" where they cannot."""
+    github_client_secret: str = field(default="", repr=False)
+    login_s: int = 7 * 24 * 3600
+    """How long a login's JSON Web Token holds, in seconds."""
     host: str = "0.0.0.0"  # noqa: S104 - in a pod, the Service must reach it
     port: int = 3005
     http_threads: int = 128

@@ -7,7 +7,16 @@ from typing import Any
 
 import bottle
 
-from shared.errors import Conflict, Forbidden, InfrastructureError, InputError, KontinuousError, NotFound, TokenRefused
+from shared.errors import (
+    Conflict,
+    Forbidden,
+    InfrastructureError,
+    InputError,
+    KontinuousError,
+    NotFound,
+    TokenRefused,
+    Unsupported,
+)
 from shared.problems import PipelineFileError
 
 INTERNAL = "kontinuous failed to answer; its own log says why"
@@ -80,6 +89,8 @@ def describe(error: KontinuousError) -> tuple[int, str, str, list[str]]:
             return 401, "github_token", str(error), []
         case NotFound():
             return 404, "not_found", str(error), []
+        case Unsupported():
+            return 409, "unsupported", str(error), []
         case Conflict():
             return 409, "conflict", str(error), []
         case InputError():

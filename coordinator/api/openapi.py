@@ -18,7 +18,7 @@ _ERROR = {"$ref": _REF.format(name=api_records.Error.__name__)}
 _RULE = re.compile(r"<(?P<name>\w+)(?::(?P<filter>\w+))?>")
 _ABOUT = (
     "Continuous integration and delivery native to Kubernetes. Every request but those to `/healthz`, `/readyz`, "
-    "`/metrics`, webhooks and this document wants a JSON Web Token, as README describes."
+    "`/metrics`, `/api/v1/login`, webhooks and this document wants a JSON Web Token, as README describes."
 )
 
 Json = dict[str, Any]

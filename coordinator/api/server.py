@@ -10,14 +10,28 @@ from weakref import WeakSet
 from cheroot import wsgi
 from cheroot.server import HTTPConnection, HTTPRequest
 
-from coordinator.api import builds, documents, health, hooks, logs, pipelines, secrets
+from coordinator.api import (
+    builds,
+    definitions,
+    documents,
+    health,
+    hooks,
+    login,
+    logs,
+    pipelines,
+    repositories,
+    secrets,
+)
 from coordinator.api.auth import AuthPlugin
 from coordinator.api.callers import Callers
 from coordinator.api.errors import JsonBottle, code_of, error_body
 from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
+from coordinator.definitions import Definitions
 from coordinator.delivery_intake import DeliveryIntake
+from coordinator.forge import RepositoryList
 from coordinator.log_reader import LogReader
+from coordinator.logins import Logins
 from coordinator.metrics import Metrics
 from coordinator.permissions import Permissions
 from coordinator.pipelines import Pipelines
@@ -32,7 +46,7 @@ MAX_REQUEST_BYTES = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All that the routes stand on. `intake` adds the route for Secrets."""
+    """All that the routes stand on. `intake` adds the route for Secrets; `repositories` is None without a GitHub."""
 
     settings: Settings
     kv: KeyValue
@@ -45,6 +59,9 @@ class Parts:
     metrics: Metrics
     permissions: Permissions
     deliveries: DeliveryIntake
+    definitions: Definitions
+    logins: Logins
+    repositories: RepositoryList | None
     intake: SecretIntake | None
 
 
@@ -57,7 +74,10 @@ def make_app(parts: Parts) -> JsonBottle:
     pipelines.add_routes(app, parts.store, parts.pipelines, callers)
     builds.add_routes(app, parts.store, parts.builds, parts.changes, callers)
     logs.add_routes(app, parts.store, parts.logs, parts.changes, callers)
+    definitions.add_routes(app, parts.definitions, callers)
+    repositories.add_routes(app, parts.store, parts.repositories)
     hooks.add_routes(app, parts.deliveries)
+    login.add_routes(app, parts.logins)
     if parts.intake is not None:
         secrets.add_routes(app, parts.intake)
     documents.add_routes(app)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,6 +70,10 @@ class Answers:
             f"GET {repository}": self._repository,
             f"GET {repository}/commits/{{ref}}": self._commit,
             f"GET {repository}/contents/{{path}}": self._contents,
+            f"PUT {repository}/contents/{{path}}": self._put_contents,
+            f"POST {repository}/git/refs": self._add_branch,
+            f"DELETE {repository}/git/refs/{{ref}}": self._remove_branch,
+            f"POST {repository}/pulls": self._open_pull_request,
             f"POST {repository}/statuses/{{sha}}": self._post_status,
             f"GET {repository}/hooks": self._hooks,
             f"POST {repository}/hooks": self._add_hook,
@@ -82,7 +87,7 @@ class Answers:
             permissions = repository.permissions(call.login)
             if not permissions["pull"] or ("hook" in operation and not permissions["admin"]):
                 return refusal(404, "Not Found")
-            if operation.startswith("POST") and not permissions["push"]:
+            if not operation.startswith("GET") and not permissions["push"]:
                 return refusal(403, "Resource not accessible by personal access token")
         elif "{repo}" in operation:
             return refusal(404, "Not Found")
@@ -99,9 +104,10 @@ class Answers:
 
     def _user_repositories(self, call: Call) -> Answer:
         size, page = int(call.query.get("per_page", "30")), int(call.query.get("page", "1"))
-        seen = [r for r in self.repositories.values() if call.login in r.roles]
+        seen = sorted((r for r in self.repositories.values() if call.login in r.roles), key=lambda r: r.full_name)
+        more = {"Link": f'<{self._api_url}/user/repos?page={page + 1}>; rel="next"'} if len(seen) > page * size else {}
         shown = [self.described(r, call.login) for r in seen[(page - 1) * size : page * size]]
-        return Answer(200, [{k: v for k, v in each.items() if k not in _FULL_ONLY} for each in shown])
+        return Answer(200, [{k: v for k, v in each.items() if k not in _FULL_ONLY} for each in shown], more)
 
     def _repository(self, call: Call) -> Answer:
         assert call.repository is not None
@@ -149,12 +155,70 @@ class Answers:
             return refusal(404, "Not Found")
         if call.accept == RAW:
             return Answer(200, data)
+        content = base64.b64encode(data).decode()
+        return Answer(200, {**self._file(repository, path, sha, data), "encoding": "base64", "content": content})
+
+    def _file(self, repository: FakeRepository, path: str, sha: str, data: bytes) -> dict[str, Any]:
+        """What GitHub says of a file beside its content."""
         url = f"{self._api_url}/repos/{repository.full_name}/contents/{path}"
         links = {"self": url, "git": url, "html": url}
-        about = {"type": "file", "encoding": "base64", "size": len(data), "name": path.rsplit("/", 1)[-1], "path": path}
-        blob = git(repository.bare, "rev-parse", f"{sha}:{path}")
+        about = {"type": "file", "size": len(data), "name": path.rsplit("/", 1)[-1], "path": path}
         addresses = {"url": url, "git_url": url, "html_url": url, "download_url": url, "_links": links}
-        return Answer(200, {**about, **addresses, "content": base64.b64encode(data).decode(), "sha": blob})
+        return {**about, **addresses, "sha": git(repository.bare, "rev-parse", f"{sha}:{path}")}
+
+    def _put_contents(self, call: Call) -> Answer:
+        assert call.repository is not None
+        repository, path, asked = call.repository, call.values["path"], call.body
+        branch = asked.get("branch", repository.default_branch)
+        if branch in repository.protected:
+            return refusal(409, "Changes must be made through a pull request.")
+        head = repository.sha(f"refs/heads/{branch}")
+        if not head:
+            return refusal(404, f"Branch {branch} not found")
+        old = repository.blob(path, head)
+        if old and "sha" not in asked:
+            return invalid("Contents", '"sha" wasn\'t supplied.')
+        if asked.get("sha", old) != old:
+            return refusal(409, f"{path} does not match {asked['sha']}")
+        data = base64.b64decode(asked["content"], validate=True)
+        sha = repository.push({path: data.decode()}, branch, asked["message"])
+        value = self._filled("file-commit-example-for-updating-a-file", repository)
+        value["commit"] |= {"sha": sha, "message": asked["message"]}
+        return Answer(200 if old else 201, {**value, "content": self._file(repository, path, sha, data)})
+
+    def _add_branch(self, call: Call) -> Answer:
+        assert call.repository is not None
+        ref, sha = call.body["ref"], call.body["sha"]
+        if not re.fullmatch("refs/heads/.+", ref) or call.repository.sha(sha) != sha:
+            return refusal(422, "Object does not exist")
+        if call.repository.sha(ref):
+            return refusal(422, "Reference already exists")
+        call.repository.add_branch(ref.removeprefix("refs/heads/"), sha)
+        value = self._filled("git-ref", call.repository)
+        return Answer(201, {**value, "ref": ref, "object": {**value["object"], "sha": sha}})
+
+    def _remove_branch(self, call: Call) -> Answer:
+        assert call.repository is not None
+        ref = f"refs/{call.values['ref']}"
+        if not call.repository.sha(ref):
+            return refusal(422, "Reference does not exist")
+        call.repository.remove_branch(ref.removeprefix("refs/heads/"))
+        return Answer(204)
+
+    def _open_pull_request(self, call: Call) -> Answer:
+        assert call.repository is not None
+        repository, asked = call.repository, call.body
+        head, base = (repository.sha(f"refs/heads/{asked[name]}") for name in ("head", "base"))
+        if not head or not base or head == base or not asked.get("title"):
+            return invalid("PullRequest", f"No commits between {asked['base']} and {asked['head']}")
+        value = self._filled("pull-request", repository)
+        number = next(self._numbers)
+        html_url = f"{self._api_url.removesuffix('/api/v3')}/{repository.full_name}/pull/{number}"
+        value |= {"number": number, "title": asked["title"], "body": asked.get("body"), "html_url": html_url}
+        for side, name, sha in (("head", asked["head"], head), ("base", asked["base"], base)):
+            value[side] |= {"ref": name, "sha": sha, "label": f"{repository.owner}:{name}"}
+        repository.pull_requests.append(value)
+        return Answer(201, value)
 
     def _post_status(self, call: Call) -> Answer:
         assert call.repository is not None

@@ -22,6 +22,7 @@ OPERATIONS = {
     f"{REPOSITORY}/commits/{{ref}}": ["get"],
     f"{REPOSITORY}/contents/{{path}}": ["get", "put"],
     f"{REPOSITORY}/git/refs": ["post"],
+    f"{REPOSITORY}/git/refs/{{ref}}": ["delete"],
     f"{REPOSITORY}/hooks": ["get", "post"],
     f"{REPOSITORY}/hooks/{{hook_id}}": ["delete"],
     f"{REPOSITORY}/pulls": ["post"],
