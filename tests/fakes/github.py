@@ -18,7 +18,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import requests
 
 from tests.fakes import github_repositories, github_webhooks
-from tests.fakes.github_answers import Answer, Answers, Call, invalid, refusal
+from tests.fakes.github_answers import Answers
+from tests.fakes.github_calls import Answer, Call, invalid, refusal
 from tests.fakes.github_oauth import FakeOAuth
 from tests.fakes.github_repositories import FakeRepository
 from tests.fakes.github_schema import GitHubSchema, Operation

@@ -2,56 +2,16 @@
 
 import base64
 import json
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
+from tests.fakes.github_calls import Answer, Call, invalid, refusal
+from tests.fakes.github_changes import Changes
 from tests.fakes.github_repositories import FakeRepository
-from tests.fakes.github_schema import JSON, RAW, GitHubSchema
+from tests.fakes.github_schema import RAW, GitHubSchema
 from tests.git_server import git
 
 EXAMPLE = "octocat/Hello-World"
-DOCUMENTATION = "https://docs.github.com/rest"
-
-
-@dataclass
-class Answer:
-    """A status and a body: any JSON, bytes, or None for no body."""
-
-    status: int
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def content(self) -> tuple[str, bytes]:
-        """The media type and the bytes."""
-        if isinstance(self.body, bytes):
-            return RAW, self.body
-        return JSON, b"" if self.body is None else json.dumps(self.body).encode()
-
-
-@dataclass
-class Call:
-    """A request to one repository (or to none), by a user."""
-
-    login: str
-    repository: FakeRepository | None
-    values: Mapping[str, str]
-    query: Mapping[str, str]
-    accept: str
-    body: Any
-
-
-def refusal(status: int, message: str, **headers: str) -> Answer:
-    """An error as GitHub words it."""
-    return Answer(status, {"message": message, "documentation_url": DOCUMENTATION}, headers)
-
-
-def invalid(resource: str, message: str) -> Answer:
-    """GitHub's 422."""
-    error = {"resource": resource, "code": "custom", "message": message}
-    return Answer(422, {"message": "Validation Failed", "documentation_url": DOCUMENTATION, "errors": [error]})
 
 
 class Answers:
@@ -63,6 +23,7 @@ class Answers:
         self.repositories: dict[str, FakeRepository] = {}
         self.statuses: list[dict[str, Any]] = []
         self._numbers = iter(range(1, 10**9))
+        self._changes = Changes(api_url, self._filled, self._numbers)
         repository = "/repos/{owner}/{repo}"
         self._operations: dict[str, Callable[[Call], Answer]] = {
             "GET /user": self._user,
@@ -70,14 +31,11 @@ class Answers:
             f"GET {repository}": self._repository,
             f"GET {repository}/commits/{{ref}}": self._commit,
             f"GET {repository}/contents/{{path}}": self._contents,
-            f"PUT {repository}/contents/{{path}}": self._put_contents,
-            f"POST {repository}/git/refs": self._add_branch,
-            f"DELETE {repository}/git/refs/{{ref}}": self._remove_branch,
-            f"POST {repository}/pulls": self._open_pull_request,
             f"POST {repository}/statuses/{{sha}}": self._post_status,
             f"GET {repository}/hooks": self._hooks,
             f"POST {repository}/hooks": self._add_hook,
             f"DELETE {repository}/hooks/{{hook_id}}": self._remove_hook,
+            **self._changes.operations,
         }
 
     def answer(self, operation: str, call: Call) -> Answer:
@@ -156,69 +114,9 @@ class Answers:
         if call.accept == RAW:
             return Answer(200, data)
         content = base64.b64encode(data).decode()
-        return Answer(200, {**self._file(repository, path, sha, data), "encoding": "base64", "content": content})
-
-    def _file(self, repository: FakeRepository, path: str, sha: str, data: bytes) -> dict[str, Any]:
-        """What GitHub says of a file beside its content."""
-        url = f"{self._api_url}/repos/{repository.full_name}/contents/{path}"
-        links = {"self": url, "git": url, "html": url}
-        about = {"type": "file", "size": len(data), "name": path.rsplit("/", 1)[-1], "path": path}
-        addresses = {"url": url, "git_url": url, "html_url": url, "download_url": url, "_links": links}
-        return {**about, **addresses, "sha": git(repository.bare, "rev-parse", f"{sha}:{path}")}
-
-    def _put_contents(self, call: Call) -> Answer:
-        assert call.repository is not None
-        repository, path, asked = call.repository, call.values["path"], call.body
-        branch = asked.get("branch", repository.default_branch)
-        if branch in repository.protected:
-            return refusal(409, "Changes must be made through a pull request.")
-        head = repository.sha(f"refs/heads/{branch}")
-        if not head:
-            return refusal(404, f"Branch {branch} not found")
-        old = repository.blob(path, head)
-        if old and "sha" not in asked:
-            return invalid("Contents", '"sha" wasn\'t supplied.')
-        if asked.get("sha", old) != old:
-            return refusal(409, f"{path} does not match {asked['sha']}")
-        data = base64.b64decode(asked["content"], validate=True)
-        sha = repository.push({path: data.decode()}, branch, asked["message"])
-        value = self._filled("file-commit-example-for-updating-a-file", repository)
-        value["commit"] |= {"sha": sha, "message": asked["message"]}
-        return Answer(200 if old else 201, {**value, "content": self._file(repository, path, sha, data)})
-
-    def _add_branch(self, call: Call) -> Answer:
-        assert call.repository is not None
-        ref, sha = call.body["ref"], call.body["sha"]
-        if not re.fullmatch("refs/heads/.+", ref) or call.repository.sha(sha) != sha:
-            return refusal(422, "Object does not exist")
-        if call.repository.sha(ref):
-            return refusal(422, "Reference already exists")
-        call.repository.add_branch(ref.removeprefix("refs/heads/"), sha)
-        value = self._filled("git-ref", call.repository)
-        return Answer(201, {**value, "ref": ref, "object": {**value["object"], "sha": sha}})
-
-    def _remove_branch(self, call: Call) -> Answer:
-        assert call.repository is not None
-        ref = f"refs/{call.values['ref']}"
-        if not call.repository.sha(ref):
-            return refusal(422, "Reference does not exist")
-        call.repository.remove_branch(ref.removeprefix("refs/heads/"))
-        return Answer(204)
-
-    def _open_pull_request(self, call: Call) -> Answer:
-        assert call.repository is not None
-        repository, asked = call.repository, call.body
-        head, base = (repository.sha(f"refs/heads/{asked[name]}") for name in ("head", "base"))
-        if not head or not base or head == base or not asked.get("title"):
-            return invalid("PullRequest", f"No commits between {asked['base']} and {asked['head']}")
-        value = self._filled("pull-request", repository)
-        number = next(self._numbers)
-        html_url = f"{self._api_url.removesuffix('/api/v3')}/{repository.full_name}/pull/{number}"
-        value |= {"number": number, "title": asked["title"], "body": asked.get("body"), "html_url": html_url}
-        for side, name, sha in (("head", asked["head"], head), ("base", asked["base"], base)):
-            value[side] |= {"ref": name, "sha": sha, "label": f"{repository.owner}:{name}"}
-        repository.pull_requests.append(value)
-        return Answer(201, value)
+        return Answer(
+            200, {**self._changes.file(repository, path, sha, data), "encoding": "base64", "content": content}
+        )
 
     def _post_status(self, call: Call) -> Answer:
         assert call.repository is not None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.fakes.github_answers import Answer
+from tests.fakes.github_calls import Answer
 
 TOKEN = "POST /login/oauth/access_token"
 DEVICE = "POST /login/device/code"

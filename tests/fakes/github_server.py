@@ -6,7 +6,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.fakes.github_answers import Answer
+from tests.fakes.github_calls import Answer
 
 Answering = Callable[[str, str, Mapping[str, str], bytes], Answer | None]
 """Method, path with query, headers, body → the answer; None for none at all."""

@@ -50,6 +50,10 @@ def trim(whole: dict[str, Any]) -> dict[str, Any]:
     }
     contents = paths[f"{REPOSITORY}/contents/{{path}}"]["get"]["responses"]["200"]["content"]
     contents[_RAW] = {"schema": {"type": "string"}}
+    conflict = paths[f"{REPOSITORY}/contents/{{path}}"]["put"]["responses"]["409"]["content"]["application/json"][
+        "schema"
+    ]
+    conflict["anyOf"] = conflict.pop("oneOf")  # of its two kinds of errors, each fits the other's description, too
     trimmed: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
