@@ -19,6 +19,8 @@ MAX_FILE_BYTES = 64 * 1024
 HOOK_EVENTS = ("push", "pull_request")
 _SHA = re.compile("[0-9a-f]{40}")
 _SHORT_SHA = re.compile("[0-9a-f]{7,39}")
+_IN_NO_REF = re.compile(r"\.\.|[\x00-\x20\x7f~^:?*\[\\]")
+"""As git-check-ref-format has it. In an address, `..` would lead elsewhere."""
 
 
 class GitHub:
@@ -150,7 +152,7 @@ def _access(permissions: Mapping[str, Json]) -> Access:
 
 def _candidates(ref: str) -> Iterator[tuple[str, str]]:
     """What a ref may mean, as (full ref, name in the REST API), the likeliest first; nothing where git has no such."""
-    if ".." in ref or not all(ref.split("/")):  # in an address, `..` would lead elsewhere
+    if _IN_NO_REF.search(ref) or not all(ref.split("/")):
         return
     if ref.startswith("refs/"):
         if ref.startswith(("refs/heads/", "refs/tags/")):

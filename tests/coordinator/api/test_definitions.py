@@ -70,6 +70,12 @@ def test_the_file_of_any_ref_is_read(defined: Defined) -> None:
     error_of(defined.ask("GET", f"{defined.path}?ref=%ff"), 400, "bad_query")
 
 
+@pytest.mark.parametrize("ref", ["a\nb", "a b", "a?b#c", "%2e%2e", "..", "/", "\x00", "ü" * 300])
+def test_a_name_that_no_branch_can_have_is_not_found(defined: Defined, ref: str) -> None:
+    error_of(defined.ask("GET", defined.path, params={"ref": ref}), 404, "not_found")
+    error_of(defined.put(branch=ref), 404, "not_found")
+
+
 def test_all_that_is_wrong_in_a_file_is_said_with_its_place(defined: Defined) -> None:
     defined.shop.push({PATH: WRONG_FILE})
     problems = defined.read()["problems"]
