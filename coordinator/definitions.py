@@ -37,7 +37,7 @@ class Updated:
     commit: str
     branch: str
     sha: str
-    pull_request: str
+    pull_request: str = ""
 
 
 class Definitions:
@@ -78,11 +78,10 @@ class Definitions:
             return self._propose(forge, repository, replace(change, branch=branch), head, token)
         return self._commit(forge, repository, replace(change, branch=branch), token)
 
-    def _commit(
-        self, forge: Forge, repository: Repository, change: FileChange, token: str, pull_request: str = ""
-    ) -> Updated:
+    @staticmethod
+    def _commit(forge: Forge, repository: Repository, change: FileChange, token: str) -> Updated:
         commit = forge.put_file(repository, change, token)
-        return Updated(commit, change.branch, content_sha(change.text), pull_request)
+        return Updated(commit, change.branch, content_sha(change.text))
 
     def _propose(self, forge: Forge, repository: Repository, change: FileChange, head: Commit, token: str) -> Updated:
         """Commit to a new branch, and open a pull request; without one the branch goes again."""

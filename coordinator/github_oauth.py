@@ -113,7 +113,7 @@ class GitHubOAuth:
                 self._raise_refusal(refusal["error"], refusal.get("error_description", ""))
             return msgspec.convert(found, kind)
         except msgspec.ValidationError as error:
-            raise InfrastructureError(f"GitHub's answer to {path} is not as it was: {error}") from error
+            raise InfrastructureError(f"GitHub's answer to {path} is not as documented: {error}") from error
 
     @staticmethod
     def _raise_failure(answer: requests.Response, path: str) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 import bottle
 import msgspec
 
-from coordinator.api.operation import JSON, PLAIN, Operation, Query
+from coordinator.api.operation import JSON, LARGEST, PLAIN, Operation, Query
 from shared import api_records
 
 VERSION = "3.1.0"
@@ -97,7 +97,7 @@ def _path_parameters(route: Any) -> Iterator[Json]:
 def _query_parameter(query: Query) -> Json:
     schema: Json = {"type": query.kind.value}
     if query.kind == "integer":
-        schema["minimum"] = query.least
+        schema |= {"minimum": query.least, "maximum": LARGEST}
     return {"name": query.name, "in": "query", "required": False, "description": query.meaning, "schema": schema}
 
 

@@ -12,6 +12,8 @@ JSON = "application/json"
 BYTES = "application/octet-stream"
 EVENTS = "text/event-stream"
 TEXT = "text/plain"
+LARGEST = 10**18 - 1
+"""The largest whole number that a query may hold: of 18 digits."""
 
 
 class Kind(StrEnum):
@@ -24,7 +26,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One parameter in the query string; whole numbers begin at `least`."""
+    """One parameter in the query string; whole numbers begin at `least` and end at LARGEST."""
 
     name: str
     kind: Kind

@@ -23,7 +23,7 @@ _QUERY = (
 def add_routes(app: JsonBottle, store: BuildStore, host: RepositoryList | None) -> None:
     """Add the route; `host` is None where repositories are this machine's own folders."""
 
-    @app.get("/api/v1/repos", operation=Operation(query=_QUERY, errors=(404, 409)))
+    @app.get("/api/v1/repos", operation=Operation(query=_QUERY, errors=(404, 409, 422)))
     def list_repositories() -> api_records.RepositoryList:
         """List the repositories on GitHub that the caller can see."""
         page = number_query("page", 1, least=1) or 1

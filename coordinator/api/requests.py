@@ -7,6 +7,7 @@ import msgspec
 from cheroot.errors import MaxSizeExceeded
 
 from coordinator.api.errors import HttpError
+from coordinator.api.operation import LARGEST
 
 T = TypeVar("T")
 
@@ -71,7 +72,7 @@ def number_query(name: str, default: int | None, least: int = 0) -> int | None:
     text = bottle.request.query.get(name, "")
     if not text:
         return default
-    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+    if not text.isascii() or not text.isdecimal() or len(text) > len(str(LARGEST)):
         raise HttpError(400, "bad_query", f"{name}={text!r} is not a whole number")
     if int(text) < least:
         raise HttpError(400, "bad_query", f"{name}={text!r} is below {least}")

@@ -158,6 +158,20 @@ class FakeGitHub:
         reset = str(int(time.time()) + seconds)
         self.fail(operation, 403, "API rate limit exceeded", times, x_ratelimit_remaining="0", x_ratelimit_reset=reset)
 
+    def trouble(self, kind: str) -> None:
+        """Let it be gone, or let every request hang, fail, or be limited, until `heal` (and `start`)."""
+        match kind:
+            case "gone":
+                self.stop()
+            case "hangs":
+                self.hang()
+            case "fails":
+                self.fail("", 502)
+            case "limited":
+                self.limit(60, times=None)
+            case _:
+                raise ValueError(kind)
+
     def heal(self) -> None:
         """Let everything work again."""
         self._faults.clear()

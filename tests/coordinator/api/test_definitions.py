@@ -245,15 +245,7 @@ def test_a_field_of_the_wrong_kind_is_refused(defined: Defined, body: dict[str, 
 @pytest.mark.parametrize("trouble", ["gone", "hangs", "fails", "limited"])
 def test_while_github_fails_the_answer_is_503_and_says_so(defined: Defined, trouble: str) -> None:
     defined.read(login="ben")
-    match trouble:
-        case "gone":
-            defined.github.stop()
-        case "hangs":
-            defined.github.hang()
-        case "fails":
-            defined.github.fail("", 502)
-        case "limited":
-            defined.github.limit(60, times=None)
+    defined.github.trouble(trouble)
     for answer in (defined.ask("GET", defined.path, "ben"), defined.put()):
         message = error_of(answer, 503, "unavailable")
         assert {"limited": "rate limit", "fails": "GitHub fails"}.get(trouble, "does not answer") in message

@@ -66,15 +66,7 @@ def test_without_a_right_token_nothing_is_listed(door: FrontDoor) -> None:
 
 @pytest.mark.parametrize("trouble", ["gone", "hangs", "fails", "limited"])
 def test_while_github_fails_the_answer_is_503_and_says_so(door: FrontDoor, trouble: str) -> None:
-    match trouble:
-        case "gone":
-            door.github.stop()
-        case "hangs":
-            door.github.hang()
-        case "fails":
-            door.github.fail("", 502)
-        case "limited":
-            door.github.limit(60)
+    door.github.trouble(trouble)
     message = error_of(door.ask("GET", REPOSITORIES), 503, "unavailable")
     assert {"limited": "rate limit", "fails": "GitHub fails"}.get(trouble, "does not answer") in message
 
