@@ -8,6 +8,7 @@ import threading
 
 from coordinator.allowed_namespaces import all_namespaces
 from coordinator.github import GitHub
+from coordinator.github_oauth import GitHubOAuth
 from coordinator.kube import KubeLauncher
 from coordinator.kube_api import KubeApi
 from coordinator.kube_secrets import KubeSecrets
@@ -47,7 +48,10 @@ def serve(settings: Settings) -> None:
     api = KubeApi()
     launcher = KubeLauncher(all_namespaces(settings.pipeline_namespaces or DEFAULT_NAMESPACES), api)
     github = GitHub(settings.github_url)
-    service = Service(settings, kv, objects, launcher, github, forge=github, secrets=KubeSecrets(api))
+    service = Service(
+        settings, kv, objects, launcher, github,
+        forge=github, secrets=KubeSecrets(api), oauth=_oauth(settings),
+    )  # fmt: skip
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -58,6 +62,12 @@ def serve(settings: Settings) -> None:
     stopping.wait()
     service.stop()
     launcher.close()
+
+
+def _oauth(settings: Settings) -> GitHubOAuth | None:
+    if not settings.github_client_id:
+        return None
+    return GitHubOAuth(settings.github_url, settings.github_client_id, settings.github_client_secret)
 
 
 def _make_bucket(objects: S3Objects, stopping: threading.Event) -> None:

@@ -11,13 +11,14 @@ from coordinator.settings import Settings
 from coordinator.store import BuildStore
 from shared.clock import timestamp
 from shared.errors import Conflict
-from shared.model import Build, Commit, Repository, Trigger
-from shared.pipeline_file import parse
+from shared.model import Build, Commit, Pipeline, Repository, Trigger
+from shared.pipeline_file import Parsed, parse
 from shared.ports import SourceHost
+from shared.problems import PIPELINE_FILE, Problem
 from shared.stage_types import STAGE_TYPES, ParamSchema
 from shared.status import Status
 
-PIPELINE_FILE = ".pipeline.yml"
+_NO_COMMIT = Commit("0" * 40)
 
 
 def known_types(settings: Settings) -> Mapping[str, ParamSchema]:
@@ -62,8 +63,7 @@ class Builds:
         `create` does.
         """
         text = self._source.read_file(repository, PIPELINE_FILE, fork_base or commit.sha, token)
-        pipeline = with_defaults(parse(text, known_types(self._settings)).pipeline, self._settings)
-        check_namespace(repository, pipeline.namespace, self._settings.pipeline_namespaces)
+        pipeline = self._parsed(repository, text).pipeline
         asks_image = bool(only) and any(needs_image(spec) for spec in pipeline.stages)
         request = Request(
             repository=repository,
@@ -74,7 +74,25 @@ class Builds:
             inherited_image=self._newest_image(repository) if asks_image else "",
             fork=bool(fork_base),
         )
+        return self._maker(pipeline, request)
 
+    def check(self, repository: Repository, text: str) -> tuple[Problem, ...]:
+        """Read a pipeline file as for a build of all its stages; returns what may be wrong with it all the same.
+
+        Raises PipelineFileError or InputError, as `create` does.
+        """
+        parsed = self._parsed(repository, text)
+        self._maker(
+            parsed.pipeline, Request(repository, _NO_COMMIT, self._source.clone_url(repository), Trigger("api"))
+        )
+        return parsed.warnings
+
+    def _parsed(self, repository: Repository, text: str) -> Parsed:
+        parsed = parse(text, known_types(self._settings))
+        check_namespace(repository, parsed.pipeline.namespace, self._settings.pipeline_namespaces)
+        return replace(parsed, pipeline=with_defaults(parsed.pipeline, self._settings))
+
+    def _maker(self, pipeline: Pipeline, request: Request) -> Callable[[int], Build]:
         def make(number: int) -> Build:
             build = expand(pipeline, request, number, self._settings.stage_images, timestamp())
             check_contexts(build, self._settings)

@@ -1,12 +1,15 @@
-"""GitHub as the SourceHost, and as what takes commit statuses and webhooks: github.com or an Enterprise Server."""
+"""GitHub as the SourceHost, and as the Forge: github.com or an Enterprise Server."""
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
+from coordinator.forge import FileChange, RepositoryPage
 from coordinator.github_api import TIMEOUTS_S, GitHubApi, Refused
 from coordinator.links import github_api_url, github_host, repository_path, status_path
-from shared.errors import InputError, NotFound
+from shared.errors import Conflict, InputError, NotFound
 from shared.github_status import CommitStatus
 from shared.model import Commit, Json, Repository
 from shared.ports import Access, RepositoryInfo
@@ -16,6 +19,8 @@ MAX_FILE_BYTES = 64 * 1024
 HOOK_EVENTS = ("push", "pull_request")
 _SHA = re.compile("[0-9a-f]{40}")
 _SHORT_SHA = re.compile("[0-9a-f]{7,39}")
+_IN_NO_REF = re.compile(r"\.\.|[\x00-\x20\x7f~^:?*\[\\]")
+"""As git-check-ref-format has it. In an address, `..` would lead elsewhere."""
 
 
 class GitHub:
@@ -29,10 +34,13 @@ class GitHub:
 
     def describe(self, repository: Repository, token: str) -> RepositoryInfo:
         """What GitHub says of a repository; raises NotFound where there is none, or it is hidden."""
-        found = self._api.get(self._path(repository), token)
-        owner, _, name = found["full_name"].partition("/")
-        access = _access(found.get("permissions") or {})
-        return RepositoryInfo(Repository(self._host, owner, name), found["default_branch"], access)
+        return self._info(self._api.get(self._path(repository), token))
+
+    def repositories(self, page: int, size: int, token: str) -> RepositoryPage:
+        """A page of the repositories that the token's user owns, works on, or can see through an organization."""
+        query = {"per_page": str(size), "page": str(page), "sort": "full_name"}
+        found, more = self._api.page("/user/repos", token, query)
+        return RepositoryPage(tuple(map(self._info, found)), more)
 
     def commit(self, repository: Repository, ref: str, token: str) -> Commit:
         """Resolve a branch, tag or SHA; raises NotFound."""
@@ -93,6 +101,39 @@ class GitHub:
             if hook["config"].get("url") == url:
                 self._api.delete(f"{path}/{hook['id']}", token)
 
+    def put_file(self, repository: Repository, change: FileChange, token: str) -> str:
+        """Commit a file; raises Conflict with GitHub's words, as for another content or a protected branch."""
+        body = {
+            "message": change.message,
+            "content": base64.b64encode(change.text.encode()).decode(),
+            "branch": change.branch,
+            **({"sha": change.replaces} if change.replaces else {}),
+        }
+        try:
+            done = self._api.put(f"{self._path(repository)}/contents/{quote(change.path)}", token, body)
+        except Refused as error:
+            raise Conflict(str(error)) from error
+        return str(done["commit"]["sha"])
+
+    def make_branch(self, repository: Repository, name: str, sha: str, token: str) -> None:
+        """Make a branch; raises Refused where there is one."""
+        self._api.post(f"{self._path(repository)}/git/refs", token, {"ref": f"refs/heads/{name}", "sha": sha})
+
+    def remove_branch(self, repository: Repository, name: str, token: str) -> None:
+        """Remove a branch; raises Refused where there is none."""
+        self._api.delete(f"{self._path(repository)}/git/refs/heads/{quote(name)}", token)
+
+    def propose(self, repository: Repository, head: str, base: str, message: str, token: str) -> str:
+        """Open a pull request; raises Refused."""
+        title, _, body = message.partition("\n")
+        asked = {"title": title, "body": body.strip(), "head": head, "base": base}
+        return str(self._api.post(f"{self._path(repository)}/pulls", token, asked)["html_url"])
+
+    def _info(self, found: Mapping[str, Any]) -> RepositoryInfo:
+        owner, _, name = found["full_name"].partition("/")
+        access = _access(found.get("permissions") or {})
+        return RepositoryInfo(Repository(self._host, owner, name), found["default_branch"], access, found["private"])
+
     def _path(self, repository: Repository) -> str:
         if repository.host != self._host:
             raise InputError(
@@ -111,7 +152,7 @@ def _access(permissions: Mapping[str, Json]) -> Access:
 
 def _candidates(ref: str) -> Iterator[tuple[str, str]]:
     """What a ref may mean, as (full ref, name in the REST API), the likeliest first; nothing where git has no such."""
-    if ".." in ref or not all(ref.split("/")):  # in an address, `..` would lead elsewhere
+    if _IN_NO_REF.search(ref) or not all(ref.split("/")):
         return
     if ref.startswith("refs/"):
         if ref.startswith(("refs/heads/", "refs/tags/")):

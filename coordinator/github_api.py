@@ -49,7 +49,12 @@ class GitHubApi:
     def get(self, path: str, token: str, query: Mapping[str, str] | None = None) -> Any:
         """The JSON at a path."""
         with self._send("GET", path, token, query=query) as answer:
-            return _json(answer)
+            return read_json(answer)
+
+    def page(self, path: str, token: str, query: Mapping[str, str]) -> tuple[list[Any], bool]:
+        """One page of a list, and whether GitHub links to a next one."""
+        with self._send("GET", path, token, query=query) as answer:
+            return read_json(answer), "next" in answer.links
 
     def read(self, path: str, token: str, query: Mapping[str, str], most: int) -> bytes:
         """The raw bytes of a file, at most `most` and one."""
@@ -64,7 +69,12 @@ class GitHubApi:
     def post(self, path: str, token: str, body: Mapping[str, Any]) -> Any:
         """Create something; returns the answer's JSON."""
         with self._send("POST", path, token, body=body) as answer:
-            return _json(answer)
+            return read_json(answer)
+
+    def put(self, path: str, token: str, body: Mapping[str, Any]) -> Any:
+        """Create or replace something; returns the answer's JSON."""
+        with self._send("PUT", path, token, body=body) as answer:
+            return read_json(answer)
 
     def delete(self, path: str, token: str) -> None:
         """Remove something."""
@@ -93,14 +103,14 @@ class GitHubApi:
                 stream=accept == RAW,
             )
         except requests.RequestException as error:
-            raise InfrastructureError(f"GitHub at {self._url} does not answer: {_cause(error)}") from error
+            raise InfrastructureError(f"GitHub at {self._url} does not answer: {cause_of(error)}") from error
         if not answer.ok:
             self._raise(answer, f"{method} {path}", token)
         return answer
 
     def _raise(self, answer: requests.Response, what: str, token: str) -> None:
-        said = _message(answer)
-        wait_s = _limited_s(answer, said)
+        said = message_of(answer)
+        wait_s = limited_s(answer, said)
         if wait_s is not None:
             self._limits.note(token, wait_s)
             self._limits.check(token)
@@ -155,7 +165,7 @@ def _key(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _limited_s(answer: requests.Response, said: str) -> float | None:
+def limited_s(answer: requests.Response, said: str) -> float | None:
     """How long to wait, in seconds, where an answer speaks of a rate limit; None where it does not.
 
     In the order of GitHub's "Best practices for using the REST API": Retry-After, then the reset of the primary limit,
@@ -176,18 +186,20 @@ def _pieces(answer: requests.Response) -> Iterator[bytes]:
     try:
         yield from answer.iter_content(_PIECE_BYTES)
     except requests.RequestException as error:
-        raise InfrastructureError(f"GitHub's answer to {answer.request.path_url} broke off: {_cause(error)}") from error
+        what = f"GitHub's answer to {answer.request.path_url}"
+        raise InfrastructureError(f"{what} broke off: {cause_of(error)}") from error
 
 
-def _json(answer: requests.Response) -> Any:
+def read_json(answer: requests.Response) -> Any:
+    """An answer's JSON; raises InfrastructureError where it is none."""
     try:
         return answer.json()
     except ValueError as error:
         raise InfrastructureError(f"GitHub's answer to {answer.request.path_url} is not JSON: {error}") from error
 
 
-def _message(answer: requests.Response) -> str:
-    """What an error says, on one line; for a 422 with its first reason."""
+def message_of(answer: requests.Response) -> str:
+    """What an error of GitHub says, on one line; for a 422 with its first reason."""
     try:
         body = answer.json()
         reasons = [str(each.get("message", "")) for each in body.get("errors", []) if isinstance(each, dict)]
@@ -197,7 +209,7 @@ def _message(answer: requests.Response) -> str:
     return " ".join(text.split())[:_LONGEST_MESSAGE]
 
 
-def _cause(error: requests.RequestException) -> str:
+def cause_of(error: requests.RequestException) -> str:
     """One line for an error that requests wraps several times."""
     match error:
         case requests.Timeout():

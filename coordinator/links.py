@@ -1,6 +1,7 @@
 """Addresses that others are told: where a build is read, where GitHub's API is, where it takes statuses. Pure."""
 
-from urllib.parse import quote, urlsplit
+from collections.abc import Iterable
+from urllib.parse import quote, urlencode, urlsplit
 
 from shared.model import Repository
 
@@ -21,6 +22,12 @@ def github_host(github_url: str) -> str:
 def github_api_url(github_url: str) -> str:
     """Where the REST API of a GitHub is: apart for github.com, below /api/v3 on an Enterprise Server."""
     return _GITHUB_API if github_url == _GITHUB else f"{github_url}/api/v3"
+
+
+def authorize_url(github_url: str, client_id: str, scopes: Iterable[str]) -> str:
+    """Where people allow an OAuth app to act for them; who sends them adds what is theirs, such as `state`."""
+    query = {"client_id": client_id, "scope": " ".join(scopes)}
+    return f"{github_url}/login/oauth/authorize?{urlencode(query)}"
 
 
 def repository_path(repository: Repository) -> str:

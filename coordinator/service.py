@@ -9,9 +9,13 @@ from coordinator.api.server import HttpServer, Parts, make_app
 from coordinator.artifact_reader import ArtifactReader
 from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
+from coordinator.definitions import Definitions
 from coordinator.delivery_intake import DeliveryIntake
 from coordinator.delivery_worker import DeliveryWorker
+from coordinator.forge import Forge
+from coordinator.github_oauth import GitHubOAuth
 from coordinator.log_reader import LogReader
+from coordinator.logins import Logins
 from coordinator.metrics import Metrics
 from coordinator.notification_worker import NotificationWorker
 from coordinator.notifiers import notifiers
@@ -25,7 +29,7 @@ from coordinator.status_worker import StatusWorker
 from coordinator.store import BuildStore
 from coordinator.telling import Teller
 from shared.errors import Conflict, InfrastructureError, NotFound
-from shared.ports import Forge, KeyValue, Launcher, ObjectStore, SecretIntake, SecretReader, SourceHost
+from shared.ports import KeyValue, Launcher, ObjectStore, SecretIntake, SecretReader, SourceHost
 
 POLL_S = 0.2
 TELLING_S = 5.0
@@ -49,9 +53,12 @@ class Service:
         intake: SecretIntake | None = None,
         forge: Forge | None = None,
         secrets: SecretReader | None = None,
+        oauth: GitHubOAuth | None = None,
     ) -> None:
-        """`forge` is the source host again, where it shows commit statuses and sends webhooks. `secrets` reads those
-        that notifications name; without it nobody is notified."""
+        """`forge` is the source host again, where it is more than a source; `oauth` is what people log in through.
+
+        `secrets` reads those that notifications name; without it nobody is notified.
+        """
         store = BuildStore(kv)
         self._settings = settings
         self._store = store
@@ -87,6 +94,9 @@ class Service:
             metrics=metrics,
             permissions=Permissions(source),
             deliveries=DeliveryIntake(settings, kv, store),
+            definitions=Definitions(store, builds, source, forge),
+            logins=Logins(settings, source, oauth),
+            repositories=forge,
             intake=intake,
         )
         self._server = HttpServer(settings, make_app(parts))

@@ -63,6 +63,11 @@ class Settings:
     """Patterns (`fnmatch`) of hosts that notifications may go to though their address is a private one."""
     notification_limit_s: int = 3600
     """How long after an event it is tried to tell of it."""
+    github_client_id: str = ""
+    """The OAuth app that people log in through; "" where they cannot."""
+    github_client_secret: str = field(default="", repr=False)
+    login_s: int = 7 * 24 * 3600
+    """How long a login's JSON Web Token holds, in seconds."""
     host: str = "0.0.0.0"  # noqa: S104 - in a pod, the Service must reach it
     port: int = 3005
     http_threads: int = 128

@@ -83,6 +83,9 @@ class _Reader:
             s3_bucket=self._environment.get("S3_BUCKET", "kontinuous"),
             s3_region=self._environment.get("S3_REGION", "us-east-1"),
             github_url=self._github_url(),
+            github_client_id=self._environment.get("GITHUB_CLIENT_ID", ""),
+            github_client_secret=self._github_client_secret(),
+            login_s=self._number("LOGIN_SECONDS", 7 * 24 * 3600),
             pipeline_namespaces=self._pipeline_namespaces(),
             notification_hosts=tuple(self._environment.get("NOTIFICATION_HOSTS", "").split()),
             notification_limit_s=self._number("NOTIFICATION_LIMIT_SECONDS", 3600),
@@ -170,6 +173,9 @@ class _Reader:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.username:
             self._problems.append(f"GITHUB_URL is {url!r}, not the address of a GitHub such as https://github.com")
         return url
+
+    def _github_client_secret(self) -> str:
+        return self._secret("GitHubClientSecret") if self._environment.get("GITHUB_CLIENT_ID") else ""
 
     def _stage_images(self) -> dict[str, str]:
         images: dict[str, str] = self._json(

@@ -1,7 +1,8 @@
-"""Access tokens of source hosts, encrypted at rest: a pipeline acts with the token of who created it.
+"""Access tokens of source hosts, encrypted: at rest, where a pipeline acts with the token of who created it, and inside
+the JSON Web Tokens of logins.
 
-AES-256-GCM with a key derived from AuthSecret (HKDF-SHA256, RFC 5869). The repository's name and what the value is for
-are bound in: copied to another pipeline's record, or to another field, it opens nothing.
+AES-256-GCM with a key derived from AuthSecret (HKDF-SHA256, RFC 5869). Whose the value is, a repository's or a login's,
+and what it is for are bound in: copied to another pipeline's record, or to another field, it opens nothing.
 """
 
 import base64
@@ -23,13 +24,14 @@ GIT_TOKEN_USER = "x-access-token"
 """The user name that GitHub wants of git beside a token as password."""
 HOOK_SECRET = "webhook"
 ACCESS_TOKEN = "token"
+IDENTITY = "identity"
 """What a value is for."""
 _VERSION = "v1."
 _NONCE_BYTES = 12
 
 
 class TokenVault:
-    """Encrypts and decrypts what pipelines keep secret."""
+    """Encrypts and decrypts what pipelines and logins keep secret."""
 
     def __init__(self, auth_secret: bytes) -> None:
         key = HKDF(SHA256(), 32, salt=None, info=b"kontinuous: stored access tokens").derive(auth_secret)
@@ -37,22 +39,37 @@ class TokenVault:
 
     def seal(self, repository: Repository, value: str, purpose: str = ACCESS_TOKEN) -> str:
         """Encrypt a value for the record of one repository."""
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._cipher.encrypt(nonce, value.encode(), f"{purpose} {repository}".encode())
-        return _VERSION + base64.b64encode(nonce + sealed).decode()
+        return self._seal(f"{purpose} {repository}", value)
 
     def open(self, repository: Repository, sealed: str, purpose: str = ACCESS_TOKEN) -> str:
         """Decrypt what `seal` made; raises InputError where AuthSecret is another by now."""
         try:
-            data = base64.b64decode(sealed.removeprefix(_VERSION), validate=True)
-            bound = f"{purpose} {repository}".encode()
-            value = self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], bound)
+            return self._open(f"{purpose} {repository}", sealed)
         except (ValueError, InvalidTag) as error:
             raise InputError(
                 f"the {purpose} stored for {repository} cannot be read, as when AuthSecret was changed: "
                 "delete the pipeline and create it again"
             ) from error
-        return value.decode()
+
+    def seal_identity(self, login: str, access_token: str) -> str:
+        """Encrypt somebody's access token for their JSON Web Token."""
+        return self._seal(f"{IDENTITY} {login}", access_token)
+
+    def open_identity(self, login: str, sealed: str) -> str:
+        """Decrypt what `seal_identity` made for the same login; raises InputError for anything else."""
+        try:
+            return self._open(f"{IDENTITY} {login}", sealed)
+        except (ValueError, InvalidTag) as error:
+            raise InputError("the access token in it cannot be decrypted") from error
+
+    def _seal(self, bound: str, value: str) -> str:
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = self._cipher.encrypt(nonce, value.encode(), bound.encode())
+        return _VERSION + base64.b64encode(nonce + sealed).decode()
+
+    def _open(self, bound: str, sealed: str) -> str:
+        data = base64.b64decode(sealed.removeprefix(_VERSION), validate=True)
+        return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], bound.encode()).decode()
 
 
 class Tokens:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.git_command import git
+from local.git_command import git, git_bytes
 from shared.errors import InputError, NotFound
 from shared.keys import slug
 from shared.model import Commit, Repository
@@ -98,12 +98,16 @@ class FolderSource:
         return Commit(sha, _branch_ref(ref), author, message)
 
     def read_file(self, repository: Repository, path: str, sha: str, token: str) -> str:
-        """A file's text at a commit; raises NotFound."""
+        """A file's text at a commit, to its last newline; raises NotFound, or InputError where it is no text."""
         bare = self._existing(repository)
         try:
-            return git(bare, "show", "--end-of-options", f"{sha}:{path}")
+            data = git_bytes(bare, "show", "--end-of-options", f"{sha}:{path}")
         except InputError as error:
             raise NotFound(f"{repository} has no {path} at commit {sha[:10]}") from error
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path} at commit {sha[:10]} of {repository} is not UTF-8: {error}") from error
 
     def clone_url(self, repository: Repository) -> str:
         """Where stages clone it from."""

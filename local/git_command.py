@@ -11,7 +11,12 @@ LIMIT_S = 300
 
 
 def git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, data: bytes = b"") -> str:
-    """Run git in a folder and return what it printed, without the last newline.
+    """Run git in a folder and return what it printed as text, without the last newline; raises as `git_bytes` does."""
+    return git_bytes(folder, *arguments, environment=environment, data=data).decode(errors="replace").removesuffix("\n")
+
+
+def git_bytes(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, data: bytes = b"") -> bytes:
+    """Run git in a folder and return what it printed.
 
     Raises InputError with git's own words when it fails, InfrastructureError when there is no git or it hangs.
     """
@@ -31,4 +36,4 @@ def git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = N
     if done.returncode:
         words = done.stderr.decode(errors="replace").strip()
         raise InputError(f"git {arguments[0]} in {folder} failed: {words or f'exit {done.returncode}'}")
-    return done.stdout.decode(errors="replace").removesuffix("\n")
+    return done.stdout

@@ -9,7 +9,10 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 from msgspec import Meta
 
 _PART = "[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*"  # neither `.` nor `..`
-RepositoryName = Annotated[str, Meta(pattern=f"^[A-Za-z0-9.:-]+/{_PART}/{_PART}$")]
+_HOST = "[A-Za-z0-9.:-]*[A-Za-z0-9:-][A-Za-z0-9.:-]*"
+RepositoryName = Annotated[str, Meta(pattern=f"^{_HOST}/{_PART}/{_PART}$")]
+Text = Annotated[str, Meta(min_length=1)]
+"""Anything but nothing."""
 SecretKey = Annotated[str, Meta(pattern="^[-._a-zA-Z0-9]*[-_a-zA-Z0-9][-._a-zA-Z0-9]*$", max_length=253)]
 """As Kubernetes has it; it becomes a file's name."""
 Base64 = Annotated[str, Meta(pattern="^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")]
@@ -160,9 +163,117 @@ class PipelineRecord(TypedDict):
 
 
 class PipelineList(TypedDict):
-    """All pipelines that the caller may see."""
+    """Pipelines that the caller may see, by name. Where more follow, `next` is what `after` has to be for them."""
 
     items: list[PipelineRecord]
+    next: NotRequired[str]
+
+
+class VisibleRepository(TypedDict):
+    """A repository that the caller can see: `full_name` is `owner/name`, `permission` is read, write or admin, and
+    `pipeline` says whether it has one here."""
+
+    repository: str
+    full_name: str
+    default_branch: str
+    private: bool
+    permission: str
+    pipeline: bool
+
+
+class RepositoryList(TypedDict):
+    """One page of repositories, by name. Where more follow, `next` is the number of their page."""
+
+    items: list[VisibleRepository]
+    next: NotRequired[int]
+
+
+class FileProblem(TypedDict):
+    """What is wrong in a pipeline file and where, counted from 1; a warning is no reason to refuse it."""
+
+    line: int
+    column: int
+    field: str
+    message: str
+    warning: bool
+
+
+class Definition(TypedDict):
+    """A pipeline file at a commit: `ref` is where that was found ("" for a bare commit), `sha` git's name of the file's
+    content, which an update gives back."""
+
+    path: str
+    ref: str
+    commit: str
+    sha: str
+    content: str
+    problems: list[FileProblem]
+
+
+class NewDefinition(TypedDict):
+    """A pipeline file to commit: to `branch` (the default branch, where none is named), or as a pull request to it.
+
+    `sha` is that of the content it replaces, as it was read; nothing where there is no file yet.
+    """
+
+    content: str
+    message: NotRequired[Text]
+    branch: NotRequired[Text]
+    sha: NotRequired[str]
+    pull_request: NotRequired[bool]
+
+
+class DefinitionCommit(TypedDict):
+    """What became of an update: the commit, the branch that has it, the file's new `sha`, and the address of the pull
+    request, or ""."""
+
+    commit: str
+    branch: str
+    sha: str
+    pull_request: str
+
+
+class LoginOffer(TypedDict):
+    """How to log in: send a person to `authorize_url` (add `redirect_uri`, `state` and `code_challenge` of your own),
+    and give this API the `code` that comes back."""
+
+    client_id: str
+    authorize_url: str
+    scopes: list[str]
+
+
+class LoginCode(TypedDict):
+    """What GitHub sent a person back with; `redirect_uri` and `code_verifier` where the way there had them or their
+    challenge."""
+
+    code: Text
+    redirect_uri: NotRequired[str]
+    code_verifier: NotRequired[str]
+
+
+class LoginToken(TypedDict):
+    """A JSON Web Token for the header `Authorization: Bearer {token}`, and whose it is."""
+
+    token: str
+    login: str
+    expires_at: str
+
+
+class DeviceLogin(TypedDict):
+    """A login at another device: a person enters `user_code` at `verification_uri`, while `device_code` is asked with
+    every `interval` seconds, for `expires_in` seconds."""
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    expires_in: int
+    interval: int
+
+
+class DeviceCode(TypedDict):
+    """Which login at another device."""
+
+    device_code: Text
 
 
 class BuildList(TypedDict):
@@ -182,7 +293,7 @@ class NewBuild(TypedDict):
     """A build to start: of a branch, tag or commit (the default branch, where none is named), of all stages or of those
     named in `only`."""
 
-    ref: NotRequired[Annotated[str, Meta(min_length=1)]]
+    ref: NotRequired[Text]
     only: NotRequired[list[str]]
     source: NotRequired[Literal["api", "cli"]]
 

@@ -74,6 +74,10 @@ class Forbidden(InputError):
     """The caller may see it, but not do what was asked for."""
 
 
+class Unsupported(InputError):
+    """This installation does not do that: it lacks a setting, or what it serves has no such thing."""
+
+
 class TokenRefused(InputError):
     """The source host does not accept the access token that it was given."""
 

@@ -199,6 +199,7 @@ class RepositoryInfo:
     repository: Repository
     default_branch: str
     access: Access
+    private: bool = False
 
 
 class SourceHost(Protocol):
@@ -241,10 +242,6 @@ class HookHost(Protocol):
 
     def remove_hook(self, repository: Repository, url: str, token: str) -> None:
         """Have nothing delivered to `url` any more; absent is fine."""
-
-
-class Forge(StatusHost, HookHost, Protocol):
-    """A source host that can do both."""
 
 
 class SecretIntake(Protocol):

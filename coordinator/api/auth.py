@@ -2,15 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import bottle
 import jwt
 
 from coordinator.api.errors import HttpError
+from coordinator.tokens import TokenVault
+from shared.errors import InputError
 
 ALGORITHM = "HS256"
 IDENTITY = "kontinuous.identity"
+ENCRYPTED = "encrypted_access_token"
+"""Holds an identity's access token in the tokens of logins, in place of `access_token`."""
 LOCAL = "local"
 """Stands for an access token where there is no source host that wants one."""
 
@@ -26,8 +31,8 @@ class Identity:
 def identify(header: str, secret: bytes) -> Identity:
     """Check an Authorization header; raises HttpError 401 that says what is wrong with it.
 
-    The payload is `{"identities": [{"access_token": …}]}`, optionally with `exp` and `sub`. The algorithm is pinned,
-    so that a token cannot choose how it is checked.
+    The payload is `{"identities": [{"access_token": …}]}`, optionally with `exp` and `sub`, or that of `issue_login`.
+    The algorithm is pinned, so that a token cannot choose how it is checked.
     """
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
@@ -38,21 +43,39 @@ def identify(header: str, secret: bytes) -> Identity:
         raise HttpError(401, "token_expired", "the token has expired: make a new one") from error
     except jwt.InvalidTokenError as error:
         raise HttpError(401, "bad_token", f"the token is not valid: {error}") from error
-    return _identity(payload)
+    return _identity(payload, secret)
 
 
-def _identity(payload: dict[str, Any]) -> Identity:
+def _identity(payload: dict[str, Any], secret: bytes) -> Identity:
+    login = str(payload.get("sub", ""))
     identities = payload.get("identities")
     first = identities[0] if isinstance(identities, list) and identities else None
-    token = first.get("access_token") if isinstance(first, dict) else None
+    token = _access_token(first, login, secret) if isinstance(first, dict) else None
     if not isinstance(token, str) or not token:
         raise HttpError(401, "bad_token", 'the token\'s payload has no {"identities": [{"access_token": …}]}')
-    return Identity(token, str(payload.get("sub", "")))
+    return Identity(token, login)
+
+
+def _access_token(identity: dict[str, Any], login: str, secret: bytes) -> Any:
+    sealed = identity.get(ENCRYPTED)
+    if not isinstance(sealed, str):
+        return identity.get("access_token")
+    try:
+        return TokenVault(secret).open_identity(login, sealed)
+    except InputError as error:
+        raise HttpError(401, "bad_token", f"the token is not valid: {error}") from error
 
 
 def issue(secret: bytes, login: str, access_token: str = LOCAL) -> str:
     """Make a token for `login`, as README describes it."""
     return jwt.encode({"identities": [{"access_token": access_token}], "sub": login}, secret, algorithm=ALGORITHM)
+
+
+def issue_login(secret: bytes, login: str, access_token: str, expires_at: datetime) -> str:
+    """Make a token for who has logged in: until `expires_at` (to the second), and without the access token in clear."""
+    identity = {ENCRYPTED: TokenVault(secret).seal_identity(login, access_token)}
+    payload = {"identities": [identity], "sub": login, "exp": int(expires_at.timestamp())}
+    return jwt.encode(payload, secret, algorithm=ALGORITHM)
 
 
 class AuthPlugin:

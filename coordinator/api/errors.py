@@ -16,6 +16,7 @@ from shared.errors import (
     NotFound,
     ObjectMissing,
     TokenRefused,
+    Unsupported,
 )
 from shared.problems import PipelineFileError
 
@@ -93,6 +94,8 @@ def describe(error: KontinuousError) -> tuple[int, str, str, list[str]]:
             return 401, "github_token", str(error), []
         case NotFound() | ObjectMissing():
             return 404, "not_found", str(error), []
+        case Unsupported():
+            return 409, "unsupported", str(error), []
         case Conflict():
             return 409, "conflict", str(error), []
         case InputError():

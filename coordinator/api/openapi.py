@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 import bottle
 import msgspec
 
-from coordinator.api.operation import JSON, MOST, PLAIN, Kind, Operation, Query
+from coordinator.api.operation import JSON, LARGEST, PLAIN, Kind, Operation, Query
 from shared import api_records
 
 VERSION = "3.1.0"
@@ -19,7 +19,7 @@ _RANGE = Query("Range", Kind.STRING, "one part of the bytes, as `bytes=0-99`, `b
 _RULE = re.compile(r"<(?P<name>\w+)(?::(?P<filter>\w+))?>")
 _ABOUT = (
     "Continuous integration and delivery native to Kubernetes. Every request but those to `/healthz`, `/readyz`, "
-    "`/metrics`, webhooks and this document wants a JSON Web Token, as README describes."
+    "`/metrics`, `/api/v1/login`, webhooks and this document wants a JSON Web Token, as README describes."
 )
 
 Json = dict[str, Any]
@@ -105,7 +105,7 @@ def _other_parameters(operation: Operation) -> Iterator[Json]:
 def _parameter(query: Query, place: str) -> Json:
     schema: Json = {"type": query.kind.value}
     if query.kind == "integer":
-        schema |= {"minimum": query.least, "maximum": MOST}
+        schema |= {"minimum": query.least, "maximum": LARGEST}
     return {"name": query.name, "in": place, "required": False, "description": query.meaning, "schema": schema}
 
 

@@ -13,8 +13,8 @@ BYTES = "application/octet-stream"
 EVENTS = "text/event-stream"
 TEXT = "text/plain"
 ANY = "*/*"
-MOST = 10**18 - 1
-"""The largest whole number that is read from a query string."""
+LARGEST = 10**18 - 1
+"""The largest whole number that a query may hold: of 18 digits."""
 
 
 class Kind(StrEnum):
@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One parameter in the query string, or one header; whole numbers lie from `least` to MOST."""
+    """One parameter in the query string, or one header; whole numbers lie from `least` to LARGEST."""
 
     name: str
     kind: Kind

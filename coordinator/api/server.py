@@ -10,15 +10,32 @@ from weakref import WeakSet
 from cheroot import wsgi
 from cheroot.server import HTTPConnection, HTTPRequest
 
-from coordinator.api import artifacts, build_events, builds, documents, health, hooks, logs, pipelines, secrets, stages
+from coordinator.api import (
+    artifacts,
+    build_events,
+    builds,
+    definitions,
+    documents,
+    health,
+    hooks,
+    login,
+    logs,
+    pipelines,
+    repositories,
+    secrets,
+    stages,
+)
 from coordinator.api.auth import AuthPlugin
 from coordinator.api.callers import Callers
 from coordinator.api.errors import JsonBottle, code_of, error_body
 from coordinator.artifact_reader import ArtifactReader
 from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
+from coordinator.definitions import Definitions
 from coordinator.delivery_intake import DeliveryIntake
+from coordinator.forge import RepositoryList
 from coordinator.log_reader import LogReader
+from coordinator.logins import Logins
 from coordinator.metrics import Metrics
 from coordinator.permissions import Permissions
 from coordinator.pipelines import Pipelines
@@ -34,7 +51,7 @@ MAX_REQUEST_BYTES = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All that the routes stand on. `intake` adds the route for Secrets."""
+    """All that the routes stand on. `intake` adds the route for Secrets; `repositories` is None without a GitHub."""
 
     settings: Settings
     kv: KeyValue
@@ -49,6 +66,9 @@ class Parts:
     metrics: Metrics
     permissions: Permissions
     deliveries: DeliveryIntake
+    definitions: Definitions
+    logins: Logins
+    repositories: RepositoryList | None
     intake: SecretIntake | None
 
 
@@ -64,7 +84,10 @@ def make_app(parts: Parts) -> JsonBottle:
     stages.add_routes(app, parts.store, parts.builds, callers)
     logs.add_routes(app, parts.store, parts.logs, parts.changes, callers)
     artifacts.add_routes(app, parts.store, parts.artifacts, callers)
+    definitions.add_routes(app, parts.definitions, callers)
+    repositories.add_routes(app, parts.store, parts.repositories)
     hooks.add_routes(app, parts.deliveries)
+    login.add_routes(app, parts.logins)
     if parts.intake is not None:
         secrets.add_routes(app, parts.intake)
     documents.add_routes(app)

@@ -11,7 +11,7 @@ from kubernetes.client import Configuration
 from coordinator.kube_api import KubeApi
 from coordinator.kube_secrets import KubeSecrets
 from shared.errors import Forbidden, InfrastructureError, NotFound
-from tests.fakes.github_answers import Answer
+from tests.fakes.github_calls import Answer
 from tests.fakes.github_server import Server, handler
 from tests.free_port import free_port
 

@@ -100,6 +100,15 @@ def test_where_notifications_may_go_and_for_how_long_they_are_tried(read: ReadSe
     assert (settings.notification_hosts, settings.notification_limit_s) == (("chat.corp", "*.example.com"), 60)
 
 
+def test_an_oauth_app_has_an_id_and_a_secret(read: ReadSettings) -> None:
+    assert (read().github_client_id, read().login_s) == ("", 7 * 24 * 3600)
+    settings = read({**README_SECRET, "GitHubClientSecret": "app secret"}, GITHUB_CLIENT_ID="app", LOGIN_SECONDS="60")
+    assert (settings.github_client_id, settings.github_client_secret, settings.login_s) == ("app", "app secret", 60)
+    assert "app secret" not in repr(settings)
+    with pytest.raises(InputError, match="GitHubClientSecret is missing"):
+        read(GITHUB_CLIENT_ID="app")
+
+
 def test_stage_images_replace_and_add_to_the_built_in_ones(read: ReadSettings) -> None:
     assert read(STAGE_IMAGES='{"scan": "example.org/scan:1", "command": "mine:2"}').stage_images == {
         "docker_build": "kontinuous/docker_build:latest",

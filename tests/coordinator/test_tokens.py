@@ -23,6 +23,14 @@ TOKEN = "ghp_0123456789abcdef"
 repositories = st.builds(Repository, st.text(), st.text(), st.text())
 
 
+def test_a_logins_token_is_no_pipelines() -> None:
+    vault = TokenVault(SECRET)
+    with pytest.raises(InputError):
+        vault.open(SHOP, vault.seal_identity(str(SHOP), TOKEN))
+    with pytest.raises(InputError):
+        vault.open_identity(str(SHOP), vault.seal(SHOP, TOKEN))
+
+
 @given(repositories, st.text(alphabet=st.characters(codec="utf-8")))
 def test_what_was_sealed_is_opened(repository: Repository, token: str) -> None:
     vault = TokenVault(SECRET)

@@ -1,4 +1,4 @@
-"""A stand-in for GitHub on one address: its API below /api/v3, as on an Enterprise Server, and git over HTTP.
+"""A stand-in for GitHub on one address: its API below /api/v3, as on an Enterprise Server, OAuth, and git over HTTP.
 
 All that it gets and gives is checked against GitHub's published description (`github_schema`). What does not fit is
 kept in `problems`, and `close` raises it: a test that makes a wrong request fails, whatever it went on to see.
@@ -18,7 +18,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import requests
 
 from tests.fakes import github_repositories, github_webhooks
-from tests.fakes.github_answers import Answer, Answers, Call, invalid, refusal
+from tests.fakes.github_answers import Answers
+from tests.fakes.github_calls import Answer, Call, invalid, refusal
+from tests.fakes.github_oauth import FakeOAuth
 from tests.fakes.github_repositories import FakeRepository
 from tests.fakes.github_schema import GitHubSchema, Operation
 from tests.fakes.github_server import StandIn
@@ -64,6 +66,7 @@ class FakeGitHub(StandIn):
         self.requests: list[Seen] = []
         self.clones: list[str] = []
         self.problems: list[str] = []
+        self.oauth = FakeOAuth(self.add_user, self.problems)
         self._schema = GitHubSchema()
         self._answers = Answers(self.api_url, self._schema)
         self._faults: list[Fault] = []
@@ -138,6 +141,20 @@ class FakeGitHub(StandIn):
         reset = str(int(time.time()) + seconds)
         self.fail(operation, 403, "API rate limit exceeded", times, x_ratelimit_remaining="0", x_ratelimit_reset=reset)
 
+    def trouble(self, kind: str) -> None:
+        """Let it be gone, or let every request hang, fail, or be limited, until `heal` (and `start`)."""
+        match kind:
+            case "gone":
+                self.stop()
+            case "hangs":
+                self.hang()
+            case "fails":
+                self.fail("", 502)
+            case "limited":
+                self.limit(60, times=None)
+            case _:
+                raise ValueError(kind)
+
     def heal(self) -> None:
         """Let everything work again."""
         self._faults.clear()
@@ -160,7 +177,15 @@ class FakeGitHub(StandIn):
         """Answer a request; None for no answer at all."""
         if target.startswith(f"{API}/"):
             return self.answer_api(method, target, headers, body)
+        if target.startswith("/login/"):
+            return self.answer_oauth(f"{method} {target}", headers, body)
         return self.answer_git(method, target, headers, body)
+
+    def answer_oauth(self, operation: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
+        """Answer a request of an OAuth app; None for no answer at all."""
+        with self._lock:
+            answer = self._faulty(operation) or self.oauth.answer(operation, headers, body)
+        return self._unless_hung(answer)
 
     def answer_api(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
         """Answer a request to the API; None for no answer at all."""
@@ -181,12 +206,18 @@ class FakeGitHub(StandIn):
         with self._lock:
             self.problems += problems
             self.requests.append(Seen(operation.name, path, login, content, time.monotonic()))
-            answer = self._faulty(operation) or self._answer(operation, values, query, accept, login, content, problems)
+            answer = self._faulty(operation.name) or self._answer(
+                operation, values, query, accept, login, content, problems
+            )
+        if answer.status:
+            kind, data = answer.content
+            self.problems += self._schema.check_response(operation, answer.status, kind, data)
+        return self._unless_hung(answer)
+
+    def _unless_hung(self, answer: Answer) -> Answer | None:
         if answer.status == 0:
             self._healed.wait(HANG_LIMIT_S)
             return None
-        kind, data = answer.content
-        self.problems += self._schema.check_response(operation, answer.status, kind, data)
         return answer
 
     def _answer(
@@ -211,9 +242,9 @@ class FakeGitHub(StandIn):
         call = Call(login, self._answers.repositories.get(name), values, query, accept, content)
         return self._answers.answer(operation.name, call)
 
-    def _faulty(self, operation: Operation) -> Answer | None:
+    def _faulty(self, operation: str) -> Answer | None:
         for fault in self._faults:
-            if fault.operation in ("", operation.name) and fault.times != 0:
+            if fault.operation in ("", operation) and fault.times != 0:
                 fault.times = None if fault.times is None else fault.times - 1
                 return Answer(0) if fault.status == 0 else self._failure(fault)
         return None

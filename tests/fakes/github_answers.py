@@ -2,55 +2,16 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
+from tests.fakes.github_calls import Answer, Call, invalid, refusal
+from tests.fakes.github_changes import Changes
 from tests.fakes.github_repositories import FakeRepository
-from tests.fakes.github_schema import JSON, RAW, GitHubSchema
+from tests.fakes.github_schema import RAW, GitHubSchema
 from tests.git_server import git
 
 EXAMPLE = "octocat/Hello-World"
-DOCUMENTATION = "https://docs.github.com/rest"
-
-
-@dataclass
-class Answer:
-    """A status and a body: any JSON, bytes, or None for no body."""
-
-    status: int
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def content(self) -> tuple[str, bytes]:
-        """The media type and the bytes."""
-        if isinstance(self.body, bytes):
-            return RAW, self.body
-        return JSON, b"" if self.body is None else json.dumps(self.body).encode()
-
-
-@dataclass
-class Call:
-    """A request to one repository (or to none), by a user."""
-
-    login: str
-    repository: FakeRepository | None
-    values: Mapping[str, str]
-    query: Mapping[str, str]
-    accept: str
-    body: Any
-
-
-def refusal(status: int, message: str, **headers: str) -> Answer:
-    """An error as GitHub words it."""
-    return Answer(status, {"message": message, "documentation_url": DOCUMENTATION}, headers)
-
-
-def invalid(resource: str, message: str) -> Answer:
-    """GitHub's 422."""
-    error = {"resource": resource, "code": "custom", "message": message}
-    return Answer(422, {"message": "Validation Failed", "documentation_url": DOCUMENTATION, "errors": [error]})
 
 
 class Answers:
@@ -62,6 +23,7 @@ class Answers:
         self.repositories: dict[str, FakeRepository] = {}
         self.statuses: list[dict[str, Any]] = []
         self._numbers = iter(range(1, 10**9))
+        self._changes = Changes(api_url, self._filled, self._numbers)
         repository = "/repos/{owner}/{repo}"
         self._operations: dict[str, Callable[[Call], Answer]] = {
             "GET /user": self._user,
@@ -73,6 +35,7 @@ class Answers:
             f"GET {repository}/hooks": self._hooks,
             f"POST {repository}/hooks": self._add_hook,
             f"DELETE {repository}/hooks/{{hook_id}}": self._remove_hook,
+            **self._changes.operations,
         }
 
     def answer(self, operation: str, call: Call) -> Answer:
@@ -82,7 +45,7 @@ class Answers:
             permissions = repository.permissions(call.login)
             if not permissions["pull"] or ("hook" in operation and not permissions["admin"]):
                 return refusal(404, "Not Found")
-            if operation.startswith("POST") and not permissions["push"]:
+            if not operation.startswith("GET") and not permissions["push"]:
                 return refusal(403, "Resource not accessible by personal access token")
         elif "{repo}" in operation:
             return refusal(404, "Not Found")
@@ -99,9 +62,10 @@ class Answers:
 
     def _user_repositories(self, call: Call) -> Answer:
         size, page = int(call.query.get("per_page", "30")), int(call.query.get("page", "1"))
-        seen = [r for r in self.repositories.values() if call.login in r.roles]
+        seen = sorted((r for r in self.repositories.values() if call.login in r.roles), key=lambda r: r.full_name)
+        more = {"Link": f'<{self._api_url}/user/repos?page={page + 1}>; rel="next"'} if len(seen) > page * size else {}
         shown = [self.described(r, call.login) for r in seen[(page - 1) * size : page * size]]
-        return Answer(200, [{k: v for k, v in each.items() if k not in _FULL_ONLY} for each in shown])
+        return Answer(200, [{k: v for k, v in each.items() if k not in _FULL_ONLY} for each in shown], more)
 
     def _repository(self, call: Call) -> Answer:
         assert call.repository is not None
@@ -149,12 +113,10 @@ class Answers:
             return refusal(404, "Not Found")
         if call.accept == RAW:
             return Answer(200, data)
-        url = f"{self._api_url}/repos/{repository.full_name}/contents/{path}"
-        links = {"self": url, "git": url, "html": url}
-        about = {"type": "file", "encoding": "base64", "size": len(data), "name": path.rsplit("/", 1)[-1], "path": path}
-        blob = git(repository.bare, "rev-parse", f"{sha}:{path}")
-        addresses = {"url": url, "git_url": url, "html_url": url, "download_url": url, "_links": links}
-        return Answer(200, {**about, **addresses, "content": base64.b64encode(data).decode(), "sha": blob})
+        content = base64.b64encode(data).decode()
+        return Answer(
+            200, {**self._changes.file(repository, path, sha, data), "encoding": "base64", "content": content}
+        )
 
     def _post_status(self, call: Call) -> Answer:
         assert call.repository is not None

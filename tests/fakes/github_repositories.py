@@ -25,6 +25,8 @@ class FakeRepository:
     roles: dict[str, str] = field(default_factory=dict)
     hooks: dict[int, dict[str, Any]] = field(default_factory=dict)
     fork_of: "FakeRepository | None" = None
+    protected: set[str] = field(default_factory=set)
+    pull_requests: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def full_name(self) -> str:
@@ -62,6 +64,21 @@ class FakeRepository:
         self._upload(f"refs/heads/{branch}")
         return sha
 
+    def add_branch(self, name: str, sha: str) -> None:
+        """Make a branch that begins at a commit."""
+        git(self.work, "branch", name, sha)
+        self._upload(f"refs/heads/{name}")
+
+    def remove_branch(self, name: str) -> None:
+        """Remove a branch."""
+        git(self.work, "checkout", "--quiet", self.default_branch)
+        git(self.work, "branch", "--delete", "--force", name)
+        git(self.bare, "update-ref", "-d", f"refs/heads/{name}")
+
+    def branches(self) -> list[str]:
+        """The names of all branches."""
+        return git(self.bare, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").split()
+
     def tag(self, name: str, commit_sha: str) -> None:
         """Make an annotated tag."""
         git(self.work, "-c", "user.name=t", "-c", "user.email=t@example.com", "tag", "-a", "-m", name, name, commit_sha)
@@ -97,6 +114,10 @@ class FakeRepository:
             ["git", "cat-file", "blob", f"{ref}:{path}"], cwd=self.bare, capture_output=True, check=False
         )
         return done.stdout if done.returncode == 0 else None
+
+    def blob(self, path: str, ref: str) -> str:
+        """git's name of a file's content at a commit, or ""."""
+        return git(self.bare, "rev-parse", f"{ref}:{path}") if self.file(path, ref) is not None else ""
 
     def _upload(self, ref: str) -> None:
         git(self.work, "push", "--quiet", "--force", str(self.bare), f"{ref}:{ref}")

@@ -8,7 +8,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.fakes.github_answers import Answer
+from tests.fakes.github_calls import Answer
 from tests.free_port import free_port
 
 Answering = Callable[[str, str, Mapping[str, str], bytes], Answer | None]

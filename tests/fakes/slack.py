@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes import slack_message
-from tests.fakes.github_answers import Answer
+from tests.fakes.github_calls import Answer
 from tests.fakes.github_server import StandIn
 
 PATH = "/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"

@@ -22,6 +22,7 @@ OPERATIONS = {
     f"{REPOSITORY}/commits/{{ref}}": ["get"],
     f"{REPOSITORY}/contents/{{path}}": ["get", "put"],
     f"{REPOSITORY}/git/refs": ["post"],
+    f"{REPOSITORY}/git/refs/{{ref}}": ["delete"],
     f"{REPOSITORY}/hooks": ["get", "post"],
     f"{REPOSITORY}/hooks/{{hook_id}}": ["delete"],
     f"{REPOSITORY}/pulls": ["post"],
@@ -49,6 +50,10 @@ def trim(whole: dict[str, Any]) -> dict[str, Any]:
     }
     contents = paths[f"{REPOSITORY}/contents/{{path}}"]["get"]["responses"]["200"]["content"]
     contents[_RAW] = {"schema": {"type": "string"}}
+    conflict = paths[f"{REPOSITORY}/contents/{{path}}"]["put"]["responses"]["409"]["content"]["application/json"][
+        "schema"
+    ]
+    conflict["anyOf"] = conflict.pop("oneOf")  # of its two kinds of errors, each fits the other's description, too
     trimmed: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {

@@ -295,9 +295,16 @@ def test_a_file_is_read_at_its_commit(folder: Path, bares: Path) -> None:
     handed = hand_over(folder, bares)
     write(folder, {"kept.txt": "newer\n"})
     source = FolderSource(bares, URL)
-    assert source.read_file(repository_of(handed), "kept.txt", handed.sha, "") == "kept"
+    assert source.read_file(repository_of(handed), "kept.txt", handed.sha, "") == "kept\n"
     with pytest.raises(NotFound, match=f"has no nope.txt at commit {handed.sha[:10]}"):
         source.read_file(repository_of(handed), "nope.txt", handed.sha, "")
+
+
+def test_a_file_that_is_no_text_is_refused(folder: Path, bares: Path) -> None:
+    (folder / "kept.txt").write_bytes(b"\xff")
+    handed = hand_over(folder, bares, dirty=True)
+    with pytest.raises(InputError, match="not UTF-8"):
+        FolderSource(bares, URL).read_file(repository_of(handed), "kept.txt", handed.sha, "")
 
 
 def test_stages_clone_from_the_url_of_the_service(folder: Path, bares: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import requests
 
 from coordinator.github import GitHub
+from coordinator.github_oauth import GitHubOAuth
 from coordinator.service import Service
 from local.free_ports import free_ports
 from shared.errors import NotFound
@@ -81,7 +82,13 @@ class FakeIntake:
 class Server:
     """The service as its callers see it, and the world that it works in."""
 
-    def __init__(self, with_intake: bool = True, github: GitHub | None = None, **changes: Any) -> None:
+    def __init__(
+        self,
+        with_intake: bool = True,
+        github: GitHub | None = None,
+        oauth: GitHubOAuth | None = None,
+        **changes: Any,
+    ) -> None:
         self.kv = FlakyKeyValue()
         self.world = World(kv=self.kv)
         self.source = FakeSource()
@@ -96,6 +103,7 @@ class Server:
             self.intake if with_intake else None,
             github,
             self.intake,
+            oauth,
         )
         self.url = f"http://127.0.0.1:{self.service.port}"
         self.headers = {"Authorization": f"Bearer {self.service.token('ann')}"}

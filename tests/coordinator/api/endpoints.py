@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from tests.coordinator.api.api_server import PIPELINE_FILE
 from tests.coordinator.api.front_door import FrontDoor
 
 FINISHED, RUNNING = 1, 2
@@ -18,6 +19,7 @@ ARTIFACT = "dist/app.txt"
 OTHER = "Acme/other"
 """A repository without a pipeline."""
 SIGNATURE_HEADER = "X-Hub-Signature-256"
+LOGIN = "/api/v1/login"
 PIPELINE = "/api/v1/pipelines/{host}/{owner}/{name}"
 BUILD = f"{PIPELINE}/builds/{{number}}"
 STAGE = f"{BUILD}/stages/{{stage}}"
@@ -66,16 +68,40 @@ def ping(door: FrontDoor) -> Mapping[str, Any]:
     return {"data": data, "headers": {"X-GitHub-Event": "ping", SIGNATURE_HEADER: f"sha256={signature}"}}
 
 
+def code(door: FrontDoor) -> Mapping[str, Any]:
+    """What GitHub sends a person back with."""
+    return {"json": {"code": door.github.oauth.consent("ann")}}
+
+
+def allowed_device(door: FrontDoor) -> Mapping[str, Any]:
+    """A device whose login a person has allowed."""
+    begun = door.server.ask("POST", f"{LOGIN}/device", headers={}).json()
+    door.github.oauth.enter(begun["user_code"], "ann")
+    return {"json": {"device_code": begun["device_code"]}}
+
+
+def new_definition(door: FrontDoor) -> Mapping[str, Any]:
+    sha = door.shop.blob(".pipeline.yml", "refs/heads/main")
+    return {"json": {"content": PIPELINE_FILE.replace("Unit Test", "Tests"), "sha": sha}}
+
+
 ENDPOINTS = {
     ("GET", "/healthz"): Endpoint(Needs.NOTHING),
     ("GET", "/readyz"): Endpoint(Needs.NOTHING),
     ("GET", "/metrics"): Endpoint(Needs.NOTHING),
+    ("GET", LOGIN): Endpoint(Needs.NOTHING),
+    ("POST", LOGIN): Endpoint(Needs.NOTHING, options=code),
+    ("POST", f"{LOGIN}/device"): Endpoint(Needs.NOTHING),
+    ("POST", f"{LOGIN}/device/token"): Endpoint(Needs.NOTHING, options=allowed_device),
     ("POST", "/api/v1/hooks/{host}/{owner}/{name}"): Endpoint(Needs.SIGNATURE, 202, ping),
     ("PUT", "/api/v1/namespaces/{namespace}/secrets/{name}"): Endpoint(Needs.TOKEN, 204, body({"data": {"a": "eA=="}})),
+    ("GET", "/api/v1/repos"): Endpoint(Needs.TOKEN),
     ("GET", "/api/v1/pipelines"): Endpoint(Needs.TOKEN),
     ("POST", "/api/v1/pipelines"): Endpoint(Needs.ADMIN, 201, new_pipeline),
     ("GET", PIPELINE): Endpoint(Needs.READ),
     ("DELETE", PIPELINE): Endpoint(Needs.ADMIN, 204),
+    ("GET", f"{PIPELINE}/definition"): Endpoint(Needs.READ),
+    ("PUT", f"{PIPELINE}/definition"): Endpoint(Needs.WRITE, options=new_definition),
     ("GET", f"{PIPELINE}/builds"): Endpoint(Needs.READ),
     ("POST", f"{PIPELINE}/builds"): Endpoint(Needs.WRITE, 201, body({"ref": "main"})),
     ("GET", BUILD): Endpoint(Needs.READ),

@@ -6,6 +6,7 @@ from typing import Any
 import requests
 
 from coordinator.github import GitHub
+from coordinator.github_oauth import GitHubOAuth
 from shared import keys
 from shared.github_status import CONTEXT, RUNNING, of_status
 from shared.model import Repository
@@ -20,6 +21,7 @@ from tests.free_port import free_port
 from tests.waiting import wait_for
 
 AUTH_SECRET = bytes(range(100, 148))
+TIMEOUTS_S = (1.0, 1.0)
 UNIT_TEST = f"{CONTEXT}/unit-test"
 BUILD = f"{CONTEXT}/build"
 
@@ -37,18 +39,24 @@ class FrontDoor:
         port = free_port()
         self.server = Server(
             with_intake=with_intake,
-            github=GitHub(github.url, (1, 1)),
+            github=GitHub(github.url, TIMEOUTS_S),
+            oauth=GitHubOAuth(github.url, github.oauth.client_id, github.oauth.client_secret, TIMEOUTS_S),
             github_url=github.url,
             auth_secret=AUTH_SECRET,
             port=port,
             kontinuous_url=f"http://127.0.0.1:{port}",
         )
         self.repository = Repository(github.host, "Acme", "shop")
-        self.builds = f"{PIPELINES}/{self.repository}/builds"
+        self.pipeline = f"{PIPELINES}/{self.repository}"
+        self.builds = f"{self.pipeline}/builds"
 
     def ask(self, method: str, path: str, login: str = "ann", **options: Any) -> requests.Response:
         """One request with a token that the caller made by README's instructions."""
-        return self.server.ask(method, path, headers={"Authorization": f"Bearer {self.token(login)}"}, **options)
+        return self.server.ask(method, path, headers=self.headers(login), **options)
+
+    def headers(self, login: str = "ann") -> dict[str, str]:
+        """The headers of a caller, or of a token that is nobody's."""
+        return {"Authorization": f"Bearer {self.token(login)}"}
 
     def token(self, login: str) -> str:
         """The caller's token."""

@@ -5,14 +5,17 @@ import hashlib
 import hmac
 import json
 import time
+from datetime import timedelta
 from typing import Any
 
 import jwt
 import pytest
 
-from coordinator.api.auth import identify, issue
+from coordinator.api.auth import ENCRYPTED, identify, issue, issue_login
 from coordinator.api.errors import HttpError
+from coordinator.tokens import TokenVault
 from shared.base64_text import decode_base64
+from shared.clock import utc_now
 
 AUTH_SECRET = base64.b64encode(bytes(range(100, 148))).decode()
 SECRET = decode_base64(AUTH_SECRET)
@@ -53,6 +56,32 @@ def test_a_token_of_our_own_is_readmes() -> None:
     assert json.loads(base64.urlsafe_b64decode(head)) == {"alg": "HS256", "typ": "JWT"}
     assert json.loads(base64.urlsafe_b64decode(payload)) == {"identities": [{"access_token": "t"}], "sub": "ann"}
     assert identify(f"Bearer {issue(SECRET, 'ann', 't')}", SECRET).access_token == "t"
+
+
+def test_a_logins_token_holds_its_access_token_encrypted() -> None:
+    token = issue_login(SECRET, "ann", "github token", utc_now() + timedelta(minutes=1))
+    identity = identify(f"Bearer {token}", SECRET)
+    assert (identity.access_token, identity.login) == ("github token", "ann")
+    payload = base64.urlsafe_b64decode(token.split(".")[1] + "==")
+    assert (ENCRYPTED.encode() in payload, b"github token" in payload) == (True, False)
+
+
+def test_a_logins_token_expires() -> None:
+    token = issue_login(SECRET, "ann", "github token", utc_now() - timedelta(seconds=1))
+    assert refused(f"Bearer {token}").code == "token_expired"
+
+
+@pytest.mark.parametrize("login", ["ben", "", "ann "])
+def test_an_encrypted_token_opens_for_no_other_login(login: str) -> None:
+    sealed = TokenVault(SECRET).seal_identity("ann", "github token")
+    token = by_hand({"identities": [{ENCRYPTED: sealed}], "sub": login})
+    assert "cannot be decrypted" in str(refused(f"Bearer {token}"))
+
+
+@pytest.mark.parametrize("sealed", ["", "v1.", "v1.AAAA", "ü", "github token"])
+def test_what_was_not_encrypted_by_us_is_refused(sealed: str) -> None:
+    token = by_hand({"identities": [{ENCRYPTED: sealed, "access_token": "github token"}]})
+    assert refused(f"Bearer {token}").code == "bad_token"
 
 
 def test_the_access_token_is_not_shown() -> None:
