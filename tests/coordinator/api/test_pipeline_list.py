@@ -3,6 +3,7 @@
 import pytest
 
 from coordinator.api import pipelines
+from shared.model import Repository
 from tests.coordinator.api.api_server import PIPELINES
 from tests.coordinator.api.front_door import FrontDoor
 from tests.coordinator.api.test_api import error_of
@@ -55,3 +56,9 @@ def test_a_page_asks_github_of_no_more_than_it_needs(many: FrontDoor) -> None:
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=-1", "after=%ff"])
 def test_a_page_that_is_none_is_refused(door: FrontDoor, query: str) -> None:
     error_of(door.ask("GET", f"{PIPELINES}?{query}"), 400, "bad_query")
+
+
+def test_a_pipeline_of_a_host_that_is_served_no_more_hides_no_other(door: FrontDoor) -> None:
+    door.create_pipeline()
+    door.server.world.store.create_pipeline(Repository("git.old.example", "acme", "left"), "")
+    assert pages(door, "ann", 5) == [["Acme/shop"]]
