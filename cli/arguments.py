@@ -79,6 +79,7 @@ def _example(parser: Parser) -> None:
 def _lint(parser: Parser) -> None:
     default = Path(".pipeline.yml")
     parser.add_argument("file", nargs="?", type=Path, default=default, help=f"the file to check (default: {default})")
+    parser.add_argument("--catalogue", type=Path, metavar="FILE", help="stage types of your own, as in STAGE_IMAGES")
 
 
 def _serve(parser: Parser) -> None:

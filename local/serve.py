@@ -32,7 +32,8 @@ from local.services import (
     stop_external_registry,
 )
 from shared.base64_text import decode_base64
-from shared.errors import InfrastructureError
+from shared.catalogue import STAGE_IMAGES, StageType, read_catalogue
+from shared.errors import InfrastructureError, InputError
 from shared.etcd_kv import EtcdKeyValue
 from shared.model import BUILT_IN_TYPES
 from shared.s3_objects import S3Objects
@@ -111,12 +112,20 @@ def make_settings(
         node_registry=services.registry,
         docker_host=engine.url,
         docker_socket_group=engine.socket.stat().st_gid,
-        stage_images={kind: images[kind] for kind in BUILT_IN_TYPES},
+        catalogue={kind: StageType(images[kind]) for kind in BUILT_IN_TYPES} | _own_types(os.environ),
         notification_hosts=("*",),  # who runs the file has the machine
         host=HOST,
         port=chosen,
         remove_jobs=True,
     )
+
+
+def _own_types(environment: Mapping[str, str]) -> dict[str, StageType]:
+    """The stage types that the user adds or replaces, as an operator does on a cluster; raises InputError."""
+    try:
+        return read_catalogue(environment.get(STAGE_IMAGES, ""))
+    except InputError as error:
+        raise InputError(f"{STAGE_IMAGES}: {str(error).replace(chr(10), '; ')}") from error
 
 
 def _run(

@@ -14,12 +14,12 @@ from shared.model import Build, Commit, Repository, StageSpec, Trigger
 from shared.status import Status
 from tests.coordinator.samples import (
     BUILD,
+    CATALOGUE,
     IMAGE,
     NOW,
     PUBLISH,
     REPOSITORY,
     SHA,
-    STAGE_IMAGES,
     TEST,
     pipeline,
     settings,
@@ -31,7 +31,7 @@ SCRIPT = StageSpec("Script", "command", {"command": ["true"], "image": "busybox:
 
 def expanded(*specs: StageSpec, only: tuple[str, ...] = (), inherited: str = "") -> Build:
     request = replace(REQUEST, only=only, inherited_image=inherited)
-    return expand(pipeline(specs), request, 7, STAGE_IMAGES, timestamp(NOW))
+    return expand(pipeline(specs), request, 7, CATALOGUE, timestamp(NOW))
 
 
 def test_a_build_has_every_stage_with_its_image_pending() -> None:
