@@ -86,6 +86,15 @@ def _serve(parser: Parser) -> None:
     parser.add_argument("--port", type=int, help=f"the port to listen on (default: {DEFAULT_PORT} or the next free)")
 
 
+def _conformance(parser: Parser) -> None:
+    parser.add_argument("image", metavar="IMAGE", help="the stage image, as the Docker engine of this machine knows it")
+    parser.add_argument("--type", default="conformance", help="the stage type that it is for, if a built-in one")
+    parser.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="a param, perhaps as JSON; repeatable"
+    )
+    parser.add_argument("--folder", type=Path, help="a git folder whose HEAD the stage clones (default: one file)")
+
+
 def _get(parser: Parser) -> None:
     parser.add_argument("what", choices=("builds", "pipelines", "stages"), help="what to list")
     parser.add_argument("build", nargs="?", metavar="BUILD", help="for stages: a number, or REPOSITORY/NUMBER")
@@ -128,6 +137,7 @@ COMMANDS = (
     Command("example", "run an example that comes with kontinuous", "cli.example", _example),
     Command("lint", "check a pipeline file without running it", "cli.lint", _lint),
     Command("serve", "keep the one-machine service up", "cli.serve", _serve),
+    Command("conformance", "prove that a stage image keeps the contract", "cli.conformance", _conformance),
     Command("get", "list builds, pipelines or a build's stages", "cli.get", _get),
     Command("create", "add a repository's pipeline, or start a build of it", "cli.create", _create),
     Command("logs", "print the log of a build's stages", "cli.logs", _logs),

@@ -1,0 +1,52 @@
+"""`kontinuous conformance`: images that keep the stage contract pass, and each that breaks it fails by name."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.broken import BREAKS
+from tests.conformance.conftest import Make
+from tests.e2e.journey import PYTHON, Done
+
+PROGRAM = 'CMD ["sh", "-c", "echo working; echo $CONFORMANCE_SECRET"]'
+BROKEN = Path(__file__).parent / "broken.py"
+CHECKS = ["context", "claim", "report", "log", "exit code", "stop", "masking"]
+Prove = Callable[..., Done]
+
+
+def failed(done: Done) -> list[str]:
+    """The checks that the table has as failed; all seven must be in it."""
+    rows = done.stdout.decode().splitlines()
+    assert [row[:9].strip() for row in rows] == CHECKS, done.screen
+    return [row[:9].strip() for row in rows if row[9:].strip().startswith("FAIL")]
+
+
+def test_an_image_with_a_program_and_nothing_else_keeps_the_contract(conformance: Prove, make_image: Make) -> None:
+    done = conformance(make_image("program", PROGRAM))
+    assert (done.exit_code, failed(done)) == (0, []), done.screen
+    assert "a secret was printed, and masked" in done.screen
+
+
+def test_the_built_in_command_keeps_the_contract(conformance: Prove, images: dict[str, str]) -> None:
+    words = ("--param", f"image={PYTHON}", "--param", 'command=["sh", "-c", "echo $CONFORMANCE_SECRET"]')
+    done = conformance(images["command"], "--type", "command", *words)
+    assert (done.exit_code, failed(done)) == (0, []), done.screen
+    assert "a secret was printed, and masked" in done.screen
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_an_image_that_breaks_the_contract_fails_just_that_check(
+    conformance: Prove, make_image: Make, name: str
+) -> None:
+    lines = ("COPY broken.py /opt/kontinuous/", f'ENTRYPOINT ["python3", "-m", "broken", "{name}"]', PROGRAM)
+    image = make_image(f"broken-{name}", *lines, **{"broken.py": BROKEN.read_bytes()})
+    done = conformance(image)
+    assert (done.exit_code, failed(done)) == (1, [name.replace("_", " ")]), done.screen
+    assert f"kontinuous: {image} does not keep the stage contract: {name.replace('_', ' ')}" in done.screen
+
+
+def test_a_param_that_is_none_is_named(conformance: Prove) -> None:
+    done = conformance("any", "--param", "nonsense")
+    assert (done.exit_code, done.stdout) == (2, b"")
+    assert "'nonsense' is no param; write NAME=VALUE" in done.screen
