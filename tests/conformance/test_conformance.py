@@ -1,13 +1,17 @@
 """`kontinuous conformance`: images that keep the stage contract pass, and each that breaks it fails by name."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from local.engine import Engine
+from local.git_command import make_repository
 from tests.conformance.broken import BREAKS
 from tests.conformance.conftest import Make
 from tests.e2e.journey import PYTHON, Done
+from tests.own_stages import FOLDER, build_images
 
 PROGRAM = 'CMD ["sh", "-c", "echo working; echo $CONFORMANCE_SECRET"]'
 BROKEN = Path(__file__).parent / "broken.py"
@@ -33,6 +37,17 @@ def test_the_built_in_command_keeps_the_contract(conformance: Prove, images: dic
     done = conformance(images["command"], "--type", "command", *words)
     assert (done.exit_code, failed(done)) == (0, []), done.screen
     assert "a secret was printed, and masked" in done.screen
+
+
+def test_the_examples_keep_the_contract(conformance: Prove, engine: Engine, program_image: str, tmp_path: Path) -> None:
+    images = build_images(engine, program_image)
+    folder = Path(shutil.copytree(FOLDER, tmp_path / "example"))
+    make_repository(folder, "As it is")
+    scan, todos = conformance(images["scan"], "--folder", folder), conformance(images["todos"])
+    assert (scan.exit_code, failed(scan)) == (0, []), scan.screen
+    assert "report     ok    SUCCESS" in scan.screen
+    assert (todos.exit_code, failed(todos)) == (0, []), todos.screen
+    assert "a secret was printed, and masked" in todos.screen
 
 
 @pytest.mark.parametrize("name", BREAKS)

@@ -10,12 +10,11 @@ import pytest
 from local.engine import Engine
 from local.home import Home
 from local.images import ensure_images
-from tests.e2e.journey import NAMESPACE, Kontinuous, kontinuous_of, pipeline, repository, secrets_file, serving
+from tests.e2e.journey import Kontinuous, kontinuous_of, repository, secrets_file, serving
 from tests.git_server import commit, git
 from tests.own_stages import CATALOGUE, FOLDER, build_images, catalogue
 
 WRONG = "import subprocess\n\nsubprocess.call(input(), shell=True)\n"
-ECHO = {"image": "", "description": "Prints its params, from a shell."}
 SHELL_IMAGE = 'CMD ["sh", "-c", "pwd; ls; echo $WORD; echo token $TOKEN; test -n $TOKEN; exit ${CODE:-0}"]'
 
 
@@ -94,4 +93,3 @@ def test_what_the_catalogue_does_not_allow_is_refused_at_its_line(
     assert done.exit_code == 2
     assert problem in done.screen
     assert ".pipeline.yml:" in done.screen
-    assert NAMESPACE in pipeline("refused", stage)
