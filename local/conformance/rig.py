@@ -1,7 +1,6 @@
 """What an image is proven on: services of its own, and for each trial the very Job that a coordinator would make."""
 
 import json
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Any
 from coordinator.build_secret import credential_files, secret_manifest
 from coordinator.manifests import job_manifest
 from coordinator.settings import Settings
-from local.conformance.trial import PROBE, UNFINISHED, Situation, Trial
+from local.conformance.trial import PROBE, UNFINISHED, Situation, Trial, as_object
 from local.containers import container_name
 from local.docker_launcher import DockerLauncher
 from local.engine import Engine, engine_errors
@@ -20,7 +19,7 @@ from local.folder_source import HandedOver
 from shared import keys
 from shared.clock import timestamp
 from shared.codec import encode
-from shared.errors import ObjectMissing
+from shared.errors import InputError, ObjectMissing
 from shared.model import Attempt, Build, Commit, Json, Pipeline, Repository, Stage, StageReport, StageSpec, Trigger
 from shared.ports import JobPhase, JobRef, JobState, KeyValue, ObjectStore
 from shared.status import ReportStatus
@@ -32,6 +31,8 @@ NAMESPACE = "conformance"
 SECRET = "conformance"
 SECRET_KEY = "conformance-key"
 _STAGE_ID = "conformance"
+_OTHER = encode(StageReport(ReportStatus.RUNNING, "another-pod"))
+"""The report of the pod that has the attempt already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +72,23 @@ class Rig:
         manifest = _in_situation(_job(build, settings), situation)
         self.launcher.put_secret(NAMESPACE, SECRET, {SECRET_KEY: self.secret})
         place = (build.repository, number, _STAGE_ID, 1)
+        key, prefix = keys.report_key(*place), keys.attempt_prefix(*place)
         if situation.taken:
-            other = StageReport(ReportStatus.RUNNING, f"another-pod-{secrets.token_hex(4)}", started_at=timestamp())
-            self.kv.create(keys.report_key(*place), encode(other))
+            self.kv.create(key, _OTHER)
         ref = JobRef(NAMESPACE, build.stages[0].attempts[0].job)
         secret = secret_manifest(build, settings, credential_files(settings))
         with self._silenced(situation.silent), self._reports(keys.reports_prefix(*place[:2])) as reports:
-            self.launcher.launch(manifest, [secret])
-            stdout, state, stopped_s = self._watched(ref, reports, situation)
-        self.launcher.remove(ref)
-        prefix = keys.attempt_prefix(*place)
+            try:
+                self.launcher.launch(manifest, [secret])
+                stdout, state, stopped_s = self._watched(ref, reports, situation)
+            finally:
+                self.launcher.remove(ref)
+            newest = self.kv.get(key)
+            self._wait(lambda: newest is None or newest.value in reports[-1:])
         return Trial(
             exit_code=state.ends[keys.STAGE_CONTAINER].exit_code if keys.STAGE_CONTAINER in state.ends else None,
             stdout=stdout,
-            reports=tuple(reports[1 if situation.taken else 0 :]),
+            reports=tuple(data for data in reports if data != _OTHER),
             archive=self._archive(keys.log_archive(keys.log_prefix(*place))),
             objects=tuple(item.key for item in self.objects.list(prefix)),
             stopped_within_s=stopped_s,
@@ -104,7 +108,7 @@ class Rig:
 
     def _stopped(self, ref: JobRef, reports: list[bytes]) -> float | None:
         self._wait(lambda: bool(reports) or self._ended(ref))
-        if self._ended(ref) or json.loads(reports[-1]).get("status") != UNFINISHED:
+        if self._ended(ref) or as_object(reports[-1]).get("status") != UNFINISHED:
             return None
         began = time.monotonic()
         self.launcher.cancel(ref)
@@ -119,7 +123,10 @@ class Rig:
         return next(state for state in self.launcher.jobs() if state.ref == ref)
 
     def _ended(self, ref: JobRef) -> bool:
-        return self._state(ref).phase in (JobPhase.FINISHED, JobPhase.GONE)
+        state = self._state(ref)
+        if state.phase is JobPhase.WAITING and state.reason:
+            raise InputError(f"the image cannot be run: {state.message or state.reason}")
+        return state.phase in (JobPhase.FINISHED, JobPhase.GONE)
 
     def _wait(self, done: Callable[[], bool]) -> bool:
         deadline = time.monotonic() + LIMIT_S
@@ -146,10 +153,11 @@ class Rig:
 
         watcher = Thread(target=watch, name="reports", daemon=True)
         watcher.start()
-        yield seen
-        time.sleep(LOOK_EVERY_S)  # for the last of them to arrive
-        stop.set()
-        watcher.join(LIMIT_S)
+        try:
+            yield seen
+        finally:
+            stop.set()
+            watcher.join(LIMIT_S)
 
     @contextmanager
     def _silenced(self, service: str) -> Iterator[None]:

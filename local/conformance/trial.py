@@ -43,12 +43,12 @@ class Trial:
     @property
     def last(self) -> Mapping[str, Any]:
         """The newest report as it is, {} where there is none or it is no JSON object."""
-        return _object(self.reports[-1]) if self.reports else {}
+        return as_object(self.reports[-1]) if self.reports else {}
 
     @property
     def first(self) -> Mapping[str, Any]:
         """The first report, likewise."""
-        return _object(self.reports[0]) if self.reports else {}
+        return as_object(self.reports[0]) if self.reports else {}
 
     @property
     def status(self) -> str:
@@ -56,7 +56,8 @@ class Trial:
         return str(self.last.get("status", ""))
 
 
-def _object(data: bytes) -> Mapping[str, Any]:
+def as_object(data: bytes) -> Mapping[str, Any]:
+    """A report as it is, {} where it is no JSON object."""
     try:
         value = json.loads(data)
     except ValueError:

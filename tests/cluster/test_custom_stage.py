@@ -1,4 +1,4 @@
-"""A stage type of the operator's own on a real Kubernetes: from the catalogue through a Job to report, log and artifact."""
+"""Stage types of the operator's own on a real Kubernetes: from the catalogue through a Job to report and artifact."""
 
 import json
 from collections.abc import Iterator

@@ -65,3 +65,9 @@ def test_a_param_that_is_none_is_named(conformance: Prove) -> None:
     done = conformance("any", "--param", "nonsense")
     assert (done.exit_code, done.stdout) == (2, b"")
     assert "'nonsense' is no param; write NAME=VALUE" in done.screen
+
+
+def test_an_image_that_cannot_be_had_is_said_at_once(conformance: Prove) -> None:
+    done = conformance("localhost:9/no-such:1")
+    assert (done.exit_code, done.stdout) == (2, b"")
+    assert "kontinuous: the image cannot be run: " in done.screen

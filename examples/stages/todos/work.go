@@ -107,11 +107,7 @@ func clone(stop context.Context, input stageInput) error {
 		variables = append(variables, "GIT_CONFIG_COUNT=2",
 			"GIT_CONFIG_KEY_1=http."+server+".extraHeader", "GIT_CONFIG_VALUE_1=Authorization: Basic "+login)
 	}
-	for _, words := range [][]string{
-		{"init", "--quiet", "."},
-		{"fetch", "--quiet", "--depth=1", input.Context.CloneURL, input.Context.Commit},
-		{"checkout", "--quiet", "--detach", input.Context.Commit},
-	} {
+	git := func(words ...string) error {
 		command := exec.CommandContext(stop, "git", words...)
 		command.Dir, command.Env = workspace, variables
 		command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // git's helpers end with it
@@ -119,6 +115,17 @@ func clone(stop context.Context, input stageInput) error {
 		if output, err := command.CombinedOutput(); err != nil {
 			return fmt.Errorf("git %s: %v: %s", words[0], err, strings.TrimSpace(string(output)))
 		}
+		return nil
 	}
-	return nil
+	if err := git("init", "--quiet", "."); err != nil {
+		return err
+	}
+	err = git("fetch", "--quiet", "--depth=1", input.Context.CloneURL, input.Context.Commit)
+	if err != nil && input.Context.Ref != "" { // a server that gives no bare commits
+		err = git("fetch", "--quiet", input.Context.CloneURL, input.Context.Ref)
+	}
+	if err != nil {
+		return err
+	}
+	return git("checkout", "--quiet", "--detach", input.Context.Commit)
 }
