@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from cli.client import Client
 from cli.remote import from_environment
 from cli.service import find
 from shared.catalogue import STAGE_IMAGES, StageType, known_types, read_catalogue
-from shared.errors import InputError, KontinuousError
+from shared.errors import InputError, KontinuousError, NotFound
 from shared.stage_types import STAGE_TYPES, ParamSchema
 from shared.state_folder import state_folder
 
@@ -43,8 +44,9 @@ def types_there(warn: Callable[[str], None]) -> Types:
 def types_here() -> Types:
     """The stage types of this machine's service: the one that runs, else one that would be started now."""
     service = find(state_folder(os.environ))
-    if service is not None:
-        return _asked(service.client)
+    with suppress(NotFound):  # one that runs since before an upgrade
+        if service is not None:
+            return _asked(service.client)
     try:
         return known_types(read_catalogue(os.environ.get(STAGE_IMAGES, "")))
     except InputError as error:

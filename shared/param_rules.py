@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
+from referencing.jsonschema import DRAFT202012
 
 from shared.model import Json
 
@@ -33,10 +34,11 @@ def problem_of(schema: Mapping[str, Json]) -> str:
     """What makes a schema useless, or ""."""
     try:
         Draft202012Validator.check_schema(schema)
+        resolver = Registry().with_resource("", DRAFT202012.create_resource(schema)).resolver()
         for reference in _references(schema):
             if not reference.startswith("#"):
                 return f"$ref {reference!r} leads elsewhere; only references within the schema (#/…) are followed"
-            _validator({"$ref": reference, **_definitions(schema)}).is_valid({})
+            resolver.lookup(reference)
         _validator(schema).is_valid({})
     except SchemaError as error:
         return f"is no JSON Schema: {_where(error)}{_one_line(error.message)}"
@@ -94,10 +96,6 @@ def _references(schema: Json) -> Iterator[str]:
     elif isinstance(schema, list):
         for value in schema:
             yield from _references(value)
-
-
-def _definitions(schema: Mapping[str, Json]) -> Mapping[str, Json]:
-    return {name: value for name, value in schema.items() if name != "$ref"}
 
 
 def _where(error: ValidationError | SchemaError) -> str:

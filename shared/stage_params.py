@@ -53,8 +53,8 @@ def _by_canonical_name(field: Field, schema: ParamSchema) -> dict[str, Field]:
 
 
 def _warn_of_near_miss(key: ScalarNode, child: Field, schema: ParamSchema) -> None:
-    if key.text in schema.names:
-        return
+    if key.text in schema.names or schema.rules.get("additionalProperties") is False:
+        return  # known, or refused by the rules
     if nearest := child.findings.nearest(key.text, schema.names, _NEAR_MISS):
         child.findings.warn(key, child.path, f"{quote(key.text)} is not a known param; did you mean {nearest}?")
 
@@ -69,7 +69,8 @@ def _check_rules(stage: Section, params: Mapping[str, Json], schema: ParamSchema
         value = params.get(str(complaint.path[0])) if len(complaint.path) == 1 else None
         if complaint.missing or complaint.unknown:
             field = top.at(complaint.path[:-1]).named(str(complaint.path[-1]), complaint.unknown)
-            advice = field.findings.suggest(str(complaint.path[-1]), schema.names) if complaint.unknown else ""
+            known = schema.names if complaint.unknown else ()
+            advice = field.findings.suggest(str(complaint.path[-1]), known) if known else ""
             field.error("; ".join(filter(None, (complaint.message, advice))))
         elif not (has_secrets and isinstance(value, str) and not secret_key(value)):
             top.at(complaint.path).error(complaint.message)

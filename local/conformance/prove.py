@@ -9,7 +9,8 @@ from secrets import token_hex
 
 from local.adapters import make_launcher, open_key_value, open_objects
 from local.conformance.checks import SITUATIONS, Evidence, Finding, judge
-from local.conformance.rig import Rig, Subject
+from local.conformance.job import Subject
+from local.conformance.rig import Rig
 from local.engine import find_engine
 from local.folder_source import FolderSource, hand_over, identify
 from local.git_command import make_repository

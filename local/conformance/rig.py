@@ -1,49 +1,30 @@
-"""What an image is proven on: services of its own, and for each trial the very Job that a coordinator would make."""
+"""What an image is proven on: services of its own, and for each trial a Job on a real Docker engine."""
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Event, Thread
-from typing import Any
 
 from coordinator.build_secret import credential_files, secret_manifest
-from coordinator.manifests import job_manifest
 from coordinator.settings import Settings
-from local.conformance.trial import PROBE, UNFINISHED, Situation, Trial, as_object
+from local.conformance.job import NAMESPACE, SECRET, SECRET_KEY, STAGE_ID, Subject, build_of, job_of
+from local.conformance.trial import UNFINISHED, Situation, Trial, as_object
 from local.containers import container_name
 from local.docker_launcher import DockerLauncher
 from local.engine import Engine, engine_errors
-from local.folder_source import HandedOver
 from shared import keys
-from shared.clock import timestamp
 from shared.codec import encode
 from shared.errors import InputError, ObjectMissing
-from shared.model import Attempt, Build, Commit, Json, Pipeline, Repository, Stage, StageReport, StageSpec, Trigger
+from shared.model import StageReport
 from shared.ports import JobPhase, JobRef, JobState, KeyValue, ObjectStore
 from shared.status import ReportStatus
 
 LIMIT_S = 180.0
 PATIENCE_S = 4
 LOOK_EVERY_S = 0.1
-NAMESPACE = "conformance"
-SECRET = "conformance"
-SECRET_KEY = "conformance-key"
-_STAGE_ID = "conformance"
 _OTHER = encode(StageReport(ReportStatus.RUNNING, "another-pod"))
 """The report of the pod that has the attempt already."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The image under proof, the stage type it is for, what its stages are given, and the commit that they clone."""
-
-    image: str
-    kind: str
-    params: Mapping[str, Json]
-    source: HandedOver
-    clone_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +49,10 @@ class Rig:
     def run(self, subject: Subject, number: int, situation: Situation) -> Trial:
         """Run the image once, as the only attempt of build `number`."""
         settings = replace(self.settings, patience_s=PATIENCE_S)
-        build = _build(subject, number)
-        manifest = _in_situation(_job(build, settings), situation)
+        build = build_of(subject, number)
+        manifest = job_of(build, settings, situation)
         self.launcher.put_secret(NAMESPACE, SECRET, {SECRET_KEY: self.secret})
-        place = (build.repository, number, _STAGE_ID, 1)
+        place = (build.repository, number, STAGE_ID, 1)
         key, prefix = keys.report_key(*place), keys.attempt_prefix(*place)
         if situation.taken:
             self.kv.create(key, _OTHER)
@@ -172,36 +153,3 @@ class Rig:
                 yield
             finally:
                 client.api.unpause(name)
-
-
-def _build(subject: Subject, number: int) -> Build:
-    repository = Repository(*subject.source.repository.split("/"))
-    params = {PROBE: SECRET_KEY, **subject.params}
-    spec = StageSpec("Conformance", subject.kind, params, secrets=(SECRET,))
-    attempt = Attempt(1, keys.job_name(repository, number, _STAGE_ID, 1))
-    return Build(
-        repository=repository,
-        number=number,
-        pipeline=Pipeline("conformance", NAMESPACE, (spec,)),
-        commit=Commit(subject.source.sha, subject.source.ref),
-        clone_url=subject.clone_url,
-        trigger=Trigger("cli"),
-        stages=(Stage(_STAGE_ID, spec, subject.image, (attempt,)),),
-        created_at=timestamp(),
-    )
-
-
-def _job(build: Build, settings: Settings) -> dict[str, Any]:
-    stage = build.stages[0]
-    return job_manifest(build, stage, stage.attempts[0], settings, credential_files(settings))
-
-
-def _in_situation(manifest: dict[str, Any], situation: Situation) -> dict[str, Any]:
-    """The Job with the context's version, and with a field in it that no version has yet."""
-    for container in manifest["spec"]["template"]["spec"]["containers"]:
-        for variable in container["env"]:
-            if variable["name"] == keys.CONTEXT_VARIABLE:
-                context = json.loads(variable["value"].replace("$$", "$"))
-                context |= {"version": situation.version, "of_a_later_day": {"any": ["value"]}}
-                variable["value"] = json.dumps(context).replace("$", "$$")
-    return manifest

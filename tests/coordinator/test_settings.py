@@ -120,6 +120,15 @@ def test_the_catalogue_replaces_and_adds_to_the_built_in_types(read: ReadSetting
     }
 
 
+def test_a_schema_may_refer_to_itself(read: ReadSettings) -> None:
+    tree = {
+        "type": "object",
+        "properties": {"child": {"$ref": "#"}, "leaf": {"$ref": "#/$defs/leaf"}},
+        "$defs": {"leaf": {}},
+    }
+    assert read(STAGE_IMAGES=json.dumps({"scan": {"image": "a", "params": tree}})).catalogue["scan"].params == tree
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

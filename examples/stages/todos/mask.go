@@ -17,15 +17,10 @@ func newMask(input stageInput) *strings.Replacer {
 	forms := map[string]bool{}
 	for _, value := range input.hidden {
 		whole := strings.Trim(value, "\r\n")
-		lines := 0
-		for _, line := range strings.Split(whole, "\n") {
+		for _, line := range append(strings.Split(whole, "\n"), whole) {
 			if line = strings.TrimSpace(line); len(line) >= shortest {
 				addForms(forms, line)
-				lines++
 			}
-		}
-		if len(whole) >= shortest && (lines > 0 || whole != "") {
-			addForms(forms, whole)
 		}
 	}
 	words := make([]string, 0, len(forms))
