@@ -52,10 +52,11 @@ def _do(options: argparse.Namespace) -> None:
 
 
 def _prove(options: argparse.Namespace) -> None:
-    from local.conformance.prove import prove, read_params, table
+    from local.conformance.prove import proving, read_params, table
 
     params = read_params(options.param)
-    findings = prove(options.image, options.type, params, options.folder, open_home(os.environ), say_on_stderr)
+    with proving(options.folder, open_home(os.environ), say_on_stderr) as proof:
+        findings = proof.of(options.image, options.type, params)
     print(table(findings))
     if broken := [finding.check for finding in findings if finding.problem]:
         raise UserWorkFailed(f"{options.image} does not keep the stage contract: {', '.join(broken)}")

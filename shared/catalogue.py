@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from shared.codec import from_json
 from shared.errors import InputError
 from shared.model import BUILT_IN_TYPES, Json
+from shared.pipeline_stages import RESOURCE_KEYS
 from shared.stage_types import STAGE_TYPES, ParamSchema
 
 STAGE_IMAGES = "STAGE_IMAGES"
@@ -74,6 +75,8 @@ def _problems(kind: str, entry: Json) -> Iterator[str]:
     except InputError as error:
         yield str(error).removeprefix("StageType.")
         return
+    if wrong := sorted(read.resources.keys() - set(RESOURCE_KEYS)):
+        yield f"resources: unknown field {wrong[0]!r}; there are {', '.join(RESOURCE_KEYS)}"
     if not read.image:
         yield "image is empty"
     if read.params and kind in BUILT_IN_TYPES:

@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from itertools import count
 from pathlib import Path
 from secrets import token_hex
 
@@ -12,7 +13,7 @@ from local.conformance.checks import SITUATIONS, Evidence, Finding, judge
 from local.conformance.job import Subject
 from local.conformance.rig import Rig
 from local.engine import find_engine
-from local.folder_source import FolderSource, hand_over, identify
+from local.folder_source import FolderSource, HandedOver, hand_over
 from local.git_command import make_repository
 from local.home import ENGINE_HOME_VARIABLE, Home, open_home
 from local.images import ensure_images
@@ -20,33 +21,49 @@ from local.progress import Say
 from local.serve import make_settings
 from local.services import start_services
 from shared.errors import InputError
-from shared.model import Json
+from shared.model import Json, Repository
 from shared.state_folder import HOME_VARIABLE
 
 PORT = 3005  # of a coordinator that is not there: it stands in links only
 README = "# A repository to try a stage on\n"
 
 
-def prove(
-    image: str, kind: str, params: Mapping[str, Json], folder: Path | None, home: Home, say: Say
-) -> tuple[Finding, ...]:
-    """Run `image` as a stage of type `kind` in every situation, and judge what was seen.
+class Proof:
+    """Proves images, one after the other, on one rig."""
 
-    Its stages clone HEAD of `folder`, or a repository with one file. Raises InfrastructureError where a part does not
-    come up, InputError where the folder has no commit.
+    def __init__(self, rig: Rig, source: HandedOver, clone_url: str, say: Say) -> None:
+        """The stages clone `source`, at `clone_url`."""
+        self._rig = rig
+        self._source = source
+        self._clone_url = clone_url
+        self._say = say
+        self._numbers = count(1)
+
+    def of(self, image: str, kind: str, params: Mapping[str, Json]) -> tuple[Finding, ...]:
+        """Run `image` as a stage of type `kind` in every situation, and judge what was seen.
+
+        Raises InputError where the image cannot be run.
+        """
+        subject = Subject(image, kind, params, self._source, self._clone_url)
+        trials = {}
+        for place, situation in enumerate(SITUATIONS, start=1):
+            self._say(f"trial {place} of {len(SITUATIONS)}: {situation.name}")
+            trials[situation] = self._rig.run(subject, next(self._numbers), situation)
+        return judge(Evidence(trials, self._rig.hidden))
+
+
+@contextmanager
+def proving(folder: Path | None, home: Home, say: Say) -> Iterator[Proof]:
+    """Have all that a proof needs up, for stages that clone HEAD of `folder`, or a repository with one file.
+
+    Raises InfrastructureError where a part does not come up, InputError where the folder has no commit.
     """
     with tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as scratch:
         root = Path(scratch)
         own = open_home({HOME_VARIABLE: str(root / "home"), ENGINE_HOME_VARIABLE: str(home.engine_root)})
         source = hand_over(folder or _repository(root / "repository"), own.git)
         with _rig(own, say) as (rig, sources):
-            clone_url = sources.clone_url(identify(folder or root / "repository"))
-            subject = Subject(image, kind, params, source, clone_url)
-            trials = {}
-            for number, situation in enumerate(SITUATIONS, start=1):
-                say(f"trial {number} of {len(SITUATIONS)}: {situation.name}")
-                trials[situation] = rig.run(subject, number, situation)
-            return judge(Evidence(trials, rig.hidden))
+            yield Proof(rig, source, sources.clone_url(Repository(*source.repository.split("/"))), say)
 
 
 def read_params(words: Sequence[str]) -> dict[str, Json]:

@@ -22,7 +22,7 @@ from stage_images.program.outcome import Outcome, read_outcome
 if TYPE_CHECKING:
     from shared.stage import StageRun
 
-OURS = frozenset({"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"})
+OURS = frozenset({"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"})
 """Variables of the image that are for our own Python, whose libraries must not shadow the program's."""
 
 

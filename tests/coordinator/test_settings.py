@@ -138,6 +138,7 @@ def test_a_schema_may_refer_to_itself(read: ReadSettings) -> None:
         ('{"scan": ""}', "scan: is not an object with an image, or an image"),
         ('{"scan": {}}', "scan: image is missing"),
         ('{"scan": {"image": ""}}', "scan: image is empty"),
+        ('{"scan": {"image": "a", "resources": {"limit": {}}}}', "scan: resources: unknown field 'limit'"),
         ('{"scan": {"image": "a", "parms": {}}}', "scan: unknown field 'parms'"),
         ('{"scan": {"image": "a", "params": {"type": "objekt"}}}', "scan: params: is no JSON Schema: at type"),
         ('{"scan": {"image": "a", "params": {"$ref": "http://127.0.0.1:9/x"}}}', "leads elsewhere"),
