@@ -1,6 +1,6 @@
 # The images. What each is made of stands in local/recipes.py; here are only the targets.
 # TAG also tags the result: `make image-command TAG=1.0` gives kontinuous/command:1.0 beside the tag by content.
-STAGE_IMAGES := base command docker_build docker_publish
+STAGE_IMAGES := base command docker_build docker_publish program
 SERVICE_IMAGES := etcd registry s3 git
 CLUSTER_IMAGES := builder coordinator
 TAG ?=

@@ -79,10 +79,20 @@ def _example(parser: Parser) -> None:
 def _lint(parser: Parser) -> None:
     default = Path(".pipeline.yml")
     parser.add_argument("file", nargs="?", type=Path, default=default, help=f"the file to check (default: {default})")
+    parser.add_argument("--catalogue", type=Path, metavar="FILE", help="stage types of your own, as in STAGE_IMAGES")
 
 
 def _serve(parser: Parser) -> None:
     parser.add_argument("--port", type=int, help=f"the port to listen on (default: {DEFAULT_PORT} or the next free)")
+
+
+def _conformance(parser: Parser) -> None:
+    parser.add_argument("image", metavar="IMAGE", help="the stage image, as the Docker engine of this machine knows it")
+    parser.add_argument("--type", default="conformance", help="the stage type that it is for, if a built-in one")
+    parser.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="a param, perhaps as JSON; repeatable"
+    )
+    parser.add_argument("--folder", type=Path, help="a git folder whose HEAD the stage clones (default: one file)")
 
 
 def _get(parser: Parser) -> None:
@@ -127,6 +137,7 @@ COMMANDS = (
     Command("example", "run an example that comes with kontinuous", "cli.example", _example),
     Command("lint", "check a pipeline file without running it", "cli.lint", _lint),
     Command("serve", "keep the one-machine service up", "cli.serve", _serve),
+    Command("conformance", "prove that a stage image keeps the contract", "cli.conformance", _conformance),
     Command("get", "list builds, pipelines or a build's stages", "cli.get", _get),
     Command("create", "add a repository's pipeline, or start a build of it", "cli.create", _create),
     Command("logs", "print the log of a build's stages", "cli.logs", _logs),

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 from cli.records import BuildName
-from shared.api_records import Build, BuildList, PipelineRecord
+from shared.api_records import Build, BuildList, PipelineRecord, StageType
 from shared.errors import Conflict, InfrastructureError, InputError, KontinuousError, NotFound
 from shared.model import Json
 
@@ -37,6 +37,10 @@ class Client:
     def pipelines(self) -> list[PipelineRecord]:
         """All pipelines that we may see."""
         return cast(list[PipelineRecord], self._call("GET", "/api/v1/pipelines")["items"])
+
+    def stage_types(self) -> list[StageType]:
+        """The stage types that a pipeline file may name there."""
+        return cast(list[StageType], self._call("GET", "/api/v1/stage-types")["items"])
 
     def create_pipeline(self, repository: str) -> PipelineRecord:
         """Make a repository's pipeline known; raises Conflict where it is."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.program import outside_of_hooks
+from cli.stage_types import types_here
 from shared.errors import InputError, NotFound
 from shared.model import Pipeline
 from shared.pipeline_file import PipelineFileError, parse
@@ -79,7 +80,7 @@ def _work_tree_file(root: Path) -> bytes:
 def _checked(data: bytes, name: str) -> tuple[Pipeline, tuple[str, ...]]:
     """The pipeline in a file's bytes, and the warnings about it."""
     try:
-        parsed = parse(data)
+        parsed = parse(data, types_here())
     except PipelineFileError as error:
         raise PipelineRefused("\n".join(problem.show(name) for problem in error.problems)) from error
     return parsed.pipeline, tuple(warning.show(name) for warning in parsed.warnings)

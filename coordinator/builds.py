@@ -1,6 +1,6 @@
 """What callers may do with builds, whichever face they come through."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from coordinator.allowed_namespaces import check_namespace
@@ -9,21 +9,16 @@ from coordinator.manifests import check_contexts
 from coordinator.resuming import with_resumed
 from coordinator.settings import Settings
 from coordinator.store import BuildStore
+from shared.catalogue import known_types
 from shared.clock import timestamp
 from shared.errors import Conflict
 from shared.model import Build, Commit, Pipeline, Repository, Trigger
 from shared.pipeline_file import Parsed, parse
 from shared.ports import SourceHost
 from shared.problems import PIPELINE_FILE, Problem
-from shared.stage_types import STAGE_TYPES, ParamSchema
 from shared.status import Status
 
 _NO_COMMIT = Commit("0" * 40)
-
-
-def known_types(settings: Settings) -> Mapping[str, ParamSchema]:
-    """The stage types a pipeline file may name: the built-in ones, and with any params those the operator added."""
-    return {**{kind: ParamSchema() for kind in settings.stage_images}, **STAGE_TYPES}
 
 
 class Builds:
@@ -88,13 +83,13 @@ class Builds:
         return parsed.warnings
 
     def _parsed(self, repository: Repository, text: str) -> Parsed:
-        parsed = parse(text, known_types(self._settings))
+        parsed = parse(text, known_types(self._settings.catalogue))
         check_namespace(repository, parsed.pipeline.namespace, self._settings.pipeline_namespaces)
         return replace(parsed, pipeline=with_defaults(parsed.pipeline, self._settings))
 
     def _maker(self, pipeline: Pipeline, request: Request) -> Callable[[int], Build]:
         def make(number: int) -> Build:
-            build = expand(pipeline, request, number, self._settings.stage_images, timestamp())
+            build = expand(pipeline, request, number, self._settings.catalogue, timestamp())
             check_contexts(build, self._settings)
             return build
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from coordinator.fitting import MAX_NEW_BUILD_BYTES
 from coordinator.settings import Settings
 from shared import keys
+from shared.catalogue import StageType
 from shared.codec import encode
 from shared.errors import InputError, NotFound
 from shared.keys import stage_ids
@@ -47,10 +48,10 @@ class Request:
     fork: bool = False
 
 
-def expand(pipeline: Pipeline, request: Request, number: int, images: Mapping[str, str], now: str) -> Build:
+def expand(pipeline: Pipeline, request: Request, number: int, catalogue: Mapping[str, StageType], now: str) -> Build:
     """Make the Build that a request asks for, with every stage PENDING or SKIPPED.
 
-    `images` maps stage types to their images. Raises InputError for a stage type without an image, a name in
+    `catalogue` maps stage types to what runs them. Raises InputError for a stage type without an image, a name in
     `only` that no stage has, a stage that needs an image none has built, a Secret that no stage may name, or a build
     that is too large to store.
     """
@@ -58,7 +59,7 @@ def expand(pipeline: Pipeline, request: Request, number: int, images: Mapping[st
     _check_selection(pipeline, ids, request.only)
     _check_secrets(pipeline)
     stages = tuple(
-        Stage(id_, _allowed(spec, request), _image_of(spec, images), skipped=_skipped(spec, id_, request))
+        Stage(id_, _allowed(spec, request), _image_of(spec, catalogue), skipped=_skipped(spec, id_, request))
         for id_, spec in zip(ids, pipeline.stages, strict=True)
     )
     inherited = _check_images(stages, request.inherited_image)
@@ -83,11 +84,15 @@ def expand(pipeline: Pipeline, request: Request, number: int, images: Mapping[st
 
 
 def with_defaults(pipeline: Pipeline, settings: Settings) -> Pipeline:
-    """The pipeline with the operator's `resources` and `artifacts` in the stages that name none of their own."""
+    """The pipeline with the operator's `resources` and `artifacts` in the stages that name none of their own.
+
+    Of `resources`, those of the stage's type come before those of all.
+    """
+    of_type = {kind: entry.resources for kind, entry in settings.catalogue.items()}
     stages = (
         replace(
             spec,
-            resources=spec.resources or settings.default_resources,
+            resources=spec.resources or of_type.get(spec.type) or settings.default_resources,
             artifacts=spec.artifacts or settings.default_artifacts,
         )
         for spec in pipeline.stages
@@ -130,12 +135,12 @@ def _check_secrets(pipeline: Pipeline) -> None:
             )
 
 
-def _image_of(spec: StageSpec, images: Mapping[str, str]) -> str:
-    if spec.type not in images:
+def _image_of(spec: StageSpec, catalogue: Mapping[str, StageType]) -> str:
+    if spec.type not in catalogue:
         raise InputError(
             f"stage {spec.name!r} has the type {spec.type!r}, and this installation has no image for that type"
         )
-    return images[spec.type]
+    return catalogue[spec.type].image
 
 
 def _check_images(stages: tuple[Stage, ...], inherited: str) -> str:

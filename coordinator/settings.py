@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from shared.catalogue import StageType
+
 BUILDER_TLS_FILES = ("ca.pem", "cert.pem", "key.pem")
 DEFAULT_NAMESPACES: Mapping[str, tuple[str, ...]] = {"*": ("kontinuous-builds",)}
 """Where no operator says otherwise, every repository runs in the namespace that deploy/ makes for it."""
@@ -53,8 +55,8 @@ class Settings:
     """BUILDER_TLS_FILES → PEM text, for an engine at tcp:// that wants a client's certificate."""
     docker_socket_group: int | None = None
     """The group that may write to the engine's socket."""
-    stage_images: Mapping[str, str] = field(default_factory=dict)
-    """Stage type → image. An operator replaces a built-in type's image or adds a type here."""
+    catalogue: Mapping[str, StageType] = field(default_factory=dict)
+    """Stage type → what runs it. An operator replaces a built-in type's image or adds a type here."""
     pipeline_namespaces: Mapping[str, tuple[str, ...]] | None = None
     """Repository pattern (`fnmatch` over host/owner/name) → the namespaces its Jobs may run in; None: any."""
     github_url: str = "https://github.com"

@@ -17,6 +17,7 @@ from coordinator.settings import (
     Settings,
 )
 from shared.base64_text import decode_base64
+from shared.catalogue import StageType, read_catalogue
 from shared.errors import InputError
 from shared.model import BUILT_IN_TYPES
 
@@ -24,7 +25,7 @@ SECRETS_FILE = "/.secret/kontinuous-secrets"
 BUILDER_TLS_FOLDER = "/.builder-tls"
 DEFAULT_PORT = 3005
 POD_NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
-_BUILT_IN_IMAGES = {kind: f"kontinuous/{kind}:latest" for kind in BUILT_IN_TYPES}
+_BUILT_IN = {kind: StageType(f"kontinuous/{kind}:latest") for kind in BUILT_IN_TYPES}
 
 T = TypeVar("T")
 
@@ -75,7 +76,7 @@ class _Reader:
             stage_etcd_login=self._login("StageEtcd"),
             registry_login=self._login("Registry"),
             git_login=self._login("Git"),
-            stage_images=self._stage_images(),
+            catalogue=self._catalogue(),
             docker_host=self._environment.get("BUILDER_ADDRESS", ""),
             builder_registry=self._environment.get("BUILDER_REGISTRY", ""),
             builder_tls=self._builder_tls(),
@@ -177,11 +178,12 @@ class _Reader:
     def _github_client_secret(self) -> str:
         return self._secret("GitHubClientSecret") if self._environment.get("GITHUB_CLIENT_ID") else ""
 
-    def _stage_images(self) -> dict[str, str]:
-        images: dict[str, str] = self._json(
-            "STAGE_IMAGES", {}, _is_texts, 'of type → image, such as {"scan": "example.org/scan:1"}'
-        )
-        return {**_BUILT_IN_IMAGES, **images}
+    def _catalogue(self) -> dict[str, StageType]:
+        try:
+            return {**_BUILT_IN, **read_catalogue(self._environment.get("STAGE_IMAGES", ""))}
+        except InputError as error:
+            self._problems += [f"STAGE_IMAGES: {line}" for line in str(error).splitlines()]
+            return _BUILT_IN
 
     def _pipeline_namespaces(self) -> dict[str, tuple[str, ...]]:
         form = 'of repository → namespaces, such as {"github.com/acme/*": ["team-a"]}'

@@ -14,7 +14,7 @@ from pathlib import Path
 from local.home import open_home
 from local.progress import say_on_stderr
 from shared.codec import to_json
-from shared.errors import EXIT_SUCCESS, KontinuousError
+from shared.errors import EXIT_SUCCESS, KontinuousError, UserWorkFailed
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,12 +41,25 @@ def _do(options: argparse.Namespace) -> None:
             from local.example import prepare
 
             _answer(prepare(options.name, open_home(os.environ), say_on_stderr))
+        case "conformance":
+            _prove(options)
         case "verify-example":
             from local.example import show
 
             print(show(options.name, options.image, open_home(os.environ), say_on_stderr))
         case _:
             raise ValueError(f"{options.command} is not a command")
+
+
+def _prove(options: argparse.Namespace) -> None:
+    from local.conformance.prove import proving, read_params, table
+
+    params = read_params(options.param)
+    with proving(options.folder, open_home(os.environ), say_on_stderr) as proof:
+        findings = proof.of(options.image, options.type, params)
+    print(table(findings))
+    if broken := [finding.check for finding in findings if finding.problem]:
+        raise UserWorkFailed(f"{options.image} does not keep the stage contract: {', '.join(broken)}")
 
 
 def _source(options: argparse.Namespace) -> None:
@@ -75,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--identify", action="store_true", help="only say which repository the folder is")
     example = commands.add_parser("example", help="make a repository of an example and start its registry")
     example.add_argument("name")
+    conformance = commands.add_parser("conformance", help="prove that a stage image keeps the contract")
+    conformance.add_argument("image")
+    conformance.add_argument("--type", default="conformance")
+    conformance.add_argument("--param", action="append", default=[])
+    conformance.add_argument("--folder", type=Path)
     verify = commands.add_parser("verify-example", help="pull and run an image that an example published")
     verify.add_argument("name")
     verify.add_argument("image")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.engine import engine_errors, find_engine
 from local.free_ports import free_ports
-from local.git_command import git
+from local.git_command import make_repository
 from local.home import Home, write_private
 from local.progress import Say
 from local.services import EXTERNAL_REGISTRY_PORT, start_external_registry
@@ -23,16 +23,13 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+OWN_STAGES = "stages"
+"""What is no example to run by itself: it wants stage images that a user builds first."""
 SECRET = "docker-credentials"
 PIPELINE_FILE = ".pipeline.yml"
 USUAL_REGISTRY = f"localhost:{EXTERNAL_REGISTRY_PORT}"
 FIRST_PORT = 18080
 ANSWER_S = 20
-_AUTHOR = {
-    f"GIT_{who}_{what}": value
-    for who in ("AUTHOR", "COMMITTER")
-    for what, value in {"NAME": "kontinuous", "EMAIL": "example@localhost", "DATE": "2026-01-01T00:00:00Z"}.items()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +44,9 @@ class Example:
 def prepare(name: str, home: Home, say: Say) -> Example:
     """Make a repository of an example, start the registry it publishes to, and write the secrets for it."""
     source = EXAMPLES / name
-    if not source.is_dir():
-        known = ", ".join(sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir()))
+    if name == OWN_STAGES or not source.is_dir():
+        folders = (path.name for path in EXAMPLES.iterdir() if path.is_dir() and path.name != OWN_STAGES)
+        known = ", ".join(sorted(folders))
         raise NotFound(f"there is no example {name!r}; there are {known}")
     registry = start_external_registry(find_engine(home.engine_root, say), home, say)
     folder = _repository(source, home.root / "examples" / name, registry.address)
@@ -82,9 +80,7 @@ def _repository(source: Path, folder: Path, registry: str) -> Path:
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__pycache__"))
     pipeline = folder / PIPELINE_FILE
     pipeline.write_text(pipeline.read_text().replace(USUAL_REGISTRY, registry))
-    git(folder, "init", "--quiet", "--initial-branch=main")
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", f"The example {source.name}", environment=_AUTHOR)
+    make_repository(folder, f"The example {source.name}")
     return folder
 
 

@@ -8,6 +8,11 @@ from pathlib import Path
 from shared.errors import InfrastructureError, InputError
 
 LIMIT_S = 300
+_AUTHOR = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in {"NAME": "kontinuous", "EMAIL": "example@localhost", "DATE": "2026-01-01T00:00:00Z"}.items()
+}
 
 
 def git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, data: bytes = b"") -> str:
@@ -37,3 +42,10 @@ def git_bytes(folder: Path, *arguments: str, environment: Mapping[str, str] | No
         words = done.stderr.decode(errors="replace").strip()
         raise InputError(f"git {arguments[0]} in {folder} failed: {words or f'exit {done.returncode}'}")
     return done.stdout
+
+
+def make_repository(folder: Path, message: str) -> None:
+    """Make a folder a git repository whose one commit holds all that is in it."""
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", message, environment=_AUTHOR)

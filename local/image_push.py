@@ -20,7 +20,7 @@ from shared.errors import EXIT_SUCCESS, InfrastructureError, KontinuousError
 from shared.model import BUILT_IN_TYPES
 
 PUSH_S = 900
-CLUSTER = tuple(name for name in RECIPES if name not in ("base", "git"))
+CLUSTER = tuple(name for name in RECIPES if name not in ("base", "git", "program"))
 """The images that a cluster runs."""
 
 

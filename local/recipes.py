@@ -117,12 +117,13 @@ RECIPES: dict[str, Recipe] = {
         _stage("command", "__init__.py"),
         _stage("docker_build", "_*.py"),
         _stage("docker_publish", "_*.py"),
+        _stage("program", "__init__.py"),
         Recipe("builder", BUILDER, code=tuple(BUILDER.glob("*.py")), root=BUILDER),
         CoordinatorRecipe("coordinator", COORDINATOR, code=(SHARED, COORDINATOR)),
     )
 }
-ONE_MACHINE = tuple(name for name in RECIPES if name not in ("builder", "coordinator"))
-"""The images that the one-machine mode uses. The rest runs on a cluster only."""
+ONE_MACHINE = tuple(name for name in RECIPES if name not in ("builder", "coordinator", "program"))
+"""The images that the one-machine mode uses. The rest runs on a cluster only, or is for others to start from."""
 
 
 def with_parents(names: Iterable[str]) -> tuple[Recipe, ...]:

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from coordinator.service import Service
 from coordinator.settings import Login, Settings
+from local.adapters import make_launcher, open_key_value, open_objects
 from local.disk import shortage
 from local.docker_launcher import DockerLauncher
 from local.engine import Engine, find_engine
 from local.folder_source import FolderSource
 from local.free_ports import free_ports
 from local.home import Home, write_private
-from local.image_pull import RegistryLogin
 from local.images import ensure_images
 from local.progress import Say
 from local.services import (
@@ -32,10 +32,9 @@ from local.services import (
     stop_external_registry,
 )
 from shared.base64_text import decode_base64
-from shared.errors import InfrastructureError
-from shared.etcd_kv import EtcdKeyValue
+from shared.catalogue import STAGE_IMAGES, StageType, read_catalogue
+from shared.errors import InfrastructureError, InputError
 from shared.model import BUILT_IN_TYPES
-from shared.s3_objects import S3Objects
 
 PORT = 3005
 DRAIN_S = 40
@@ -66,23 +65,14 @@ def serve(home: Home, say: Say, port: int | None, lifeline: bool) -> None:
         if not lifeline and home.data(EXTERNAL_REGISTRY).exists():
             start_external_registry(engine, home, say)
         settings = make_settings(home, engine, services, images, port)
-        launcher = DockerLauncher(
-            engine.url,
-            services.network,
-            home.instance,
-            RegistryLogin(services.registry, settings.registry_login.user, settings.registry_login.password),
-        )
+        launcher = make_launcher(engine, services, home.instance, settings)
         stack.callback(launcher.close)
         coordinator = _coordinator(settings, launcher, FolderSource(home.git, services.inside_git_url))
         _run(coordinator, home, services, say, stopping, lifeline)
 
 
 def _coordinator(settings: Settings, launcher: DockerLauncher, source: FolderSource) -> Service:
-    kv = EtcdKeyValue(settings.kv_address, user=settings.etcd_login.user, password=settings.etcd_login.password)
-    objects = S3Objects(
-        settings.s3_url, settings.s3_bucket, access_key=settings.s3_access_key, secret_key=settings.s3_secret_key
-    )
-    objects.make_bucket()
+    kv, objects = open_key_value(settings), open_objects(settings)
     return Service(settings, kv, objects, launcher, source, intake=launcher, secrets=launcher)
 
 
@@ -111,12 +101,20 @@ def make_settings(
         node_registry=services.registry,
         docker_host=engine.url,
         docker_socket_group=engine.socket.stat().st_gid,
-        stage_images={kind: images[kind] for kind in BUILT_IN_TYPES},
+        catalogue={kind: StageType(images[kind]) for kind in BUILT_IN_TYPES} | _own_types(os.environ),
         notification_hosts=("*",),  # who runs the file has the machine
         host=HOST,
         port=chosen,
         remove_jobs=True,
     )
+
+
+def _own_types(environment: Mapping[str, str]) -> dict[str, StageType]:
+    """The stage types that the user adds or replaces, as an operator does on a cluster; raises InputError."""
+    try:
+        return read_catalogue(environment.get(STAGE_IMAGES, ""))
+    except InputError as error:
+        raise InputError(f"{STAGE_IMAGES}: {str(error).replace(chr(10), '; ')}") from error
 
 
 def _run(

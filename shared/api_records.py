@@ -4,7 +4,7 @@ them, and the OpenAPI document is made of them.
 Times are UTC ISO-8601 with milliseconds, or "" for what has not happened; durations are seconds.
 """
 
-from typing import Annotated, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from msgspec import Meta
 
@@ -296,6 +296,23 @@ class NewBuild(TypedDict):
     ref: NotRequired[Text]
     only: NotRequired[list[str]]
     source: NotRequired[Literal["api", "cli"]]
+
+
+class StageType(TypedDict):
+    """A stage type that a pipeline file may name here: its image, and its params together as a JSON Schema ({}: any).
+    Those of a `built_in` type are only described by it."""
+
+    type: str
+    image: str
+    description: str
+    built_in: bool
+    params: dict[str, Any]
+
+
+class StageTypeList(TypedDict):
+    """All stage types of this installation."""
+
+    items: list[StageType]
 
 
 class Receipt(TypedDict):

@@ -1,9 +1,11 @@
 """Reading a stage's `params` (or a notification's `metadata`) by the schema of its type."""
 
+from collections.abc import Mapping
+
 from shared.model import Json
 from shared.problems import quote
 from shared.stage_types import Param, ParamKind, ParamSchema
-from shared.value_formats import FORMATS, Check, Format, param_name, secret_key
+from shared.value_formats import FORMATS, Check, Format, param_name, secret_key, variable_name
 from shared.yaml_fields import Field, Section
 from shared.yaml_positions import ScalarNode
 
@@ -27,6 +29,8 @@ def read_params(stage: Section, schema: ParamSchema, has_secrets: bool) -> dict[
             parent.findings.error(parent.node, f"{stage.field.child_path('params')}.{name}", "is missing")
         if param.secret and name in params and not has_secrets:
             children[name].warn("is meant to be a key in a secret, but the stage has no `secrets`")
+    if schema.rules:
+        _check_rules(stage, params, schema, has_secrets)
     for flag, wanted in schema.wants.items():
         for name in wanted if params.get(flag) is True else ():
             if name not in params:
@@ -38,7 +42,7 @@ def _by_canonical_name(field: Field, schema: ParamSchema) -> dict[str, Field]:
     found: dict[str, Field] = {}
     for key, child in field.pairs():
         name = schema.canonical(key.text)
-        if complaint := param_name(key.text):
+        if complaint := param_name(key.text) or (variable_name(key.text) if schema.variables else ""):
             field.findings.error(key, child.path, f"the name {quote(key.text)} {complaint}")
         elif name in found:
             field.findings.error(key, child.path, f"is given twice, also as {found[name].path}")
@@ -49,11 +53,27 @@ def _by_canonical_name(field: Field, schema: ParamSchema) -> dict[str, Field]:
 
 
 def _warn_of_near_miss(key: ScalarNode, child: Field, schema: ParamSchema) -> None:
-    known = [name for canonical, param in schema.params.items() for name in (canonical, *param.aliases)]
-    if key.text in known:
-        return
-    if nearest := child.findings.nearest(key.text, known, _NEAR_MISS):
+    if key.text in schema.names or schema.rules.get("additionalProperties") is False:
+        return  # known, or refused by the rules
+    if nearest := child.findings.nearest(key.text, schema.names, _NEAR_MISS):
         child.findings.warn(key, child.path, f"{quote(key.text)} is not a known param; did you mean {nearest}?")
+
+
+def _check_rules(stage: Section, params: Mapping[str, Json], schema: ParamSchema, has_secrets: bool) -> None:
+    """Hold the params against the type's JSON Schema; one that may be a key of a secret stands for any value."""
+    from shared.param_rules import complaints  # only a catalogue with schemas pays for the library
+
+    path = stage.field.child_path("params")
+    top = stage.given("params") or Field(stage.field.node, path, stage.field.findings)
+    for complaint in complaints(schema.rules, params):
+        value = params.get(str(complaint.path[0])) if len(complaint.path) == 1 else None
+        if complaint.missing or complaint.unknown:
+            field = top.at(complaint.path[:-1]).named(str(complaint.path[-1]), complaint.unknown)
+            known = schema.names if complaint.unknown else ()
+            advice = field.findings.suggest(str(complaint.path[-1]), known) if known else ""
+            field.error("; ".join(filter(None, (complaint.message, advice))))
+        elif not (has_secrets and isinstance(value, str) and not secret_key(value)):
+            top.at(complaint.path).error(complaint.message)
 
 
 def _read_param(field: Field, param: Param, has_secrets: bool) -> Json:

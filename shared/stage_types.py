@@ -1,14 +1,13 @@
 """The catalogue of stage types and notifiers: which params each one takes, as data.
 
-A stage type that an operator adds is one more entry of the same shape; `shared.codec.from_json(ParamSchema, …)`
-reads it from JSON such as `{"params": {"target": {"required": true, "kind": "text"}}}`.
+A stage type that an operator adds is one more entry, with a JSON Schema as its rules (`shared.catalogue`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shared.model import COMMAND, DOCKER_BUILD, DOCKER_PUBLISH
+from shared.model import COMMAND, DOCKER_BUILD, DOCKER_PUBLISH, Json
 from shared.value_formats import Format
 
 
@@ -38,14 +37,43 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class ParamSchema:
-    """The params of one stage type. `wants` names, for a flag, the params that are required where it is true."""
+    """The params of one stage type. `wants` names, for a flag, the params that are required where it is true.
+
+    `rules` is a JSON Schema that holds for all of them together. `variables` says that each param is a variable of our
+    own container, where some names would steer the programs in it.
+    """
 
     params: Mapping[str, Param] = field(default_factory=dict)
     wants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rules: Mapping[str, Json] = field(default_factory=dict)
+    variables: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names of params that are known, in every spelling."""
+        own = tuple(name for canonical, param in self.params.items() for name in (canonical, *param.aliases))
+        return (*own, *self.rules.get("properties", ()))
 
     def canonical(self, name: str) -> str:
         """The name that an alias stands for; any other name is returned as it is."""
         return next((known for known, param in self.params.items() if name in param.aliases), name)
+
+
+_JSON_TYPES: Mapping[ParamKind, Mapping[str, Json]] = {
+    ParamKind.ANY: {},
+    ParamKind.TEXT: {"type": ["string", "number", "boolean"]},
+    ParamKind.TEXTS: {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
+    ParamKind.FLAG: {"type": ["boolean", "string"]},
+}
+
+
+def as_json_schema(schema: ParamSchema) -> Mapping[str, Json]:
+    """The params of a type as a JSON Schema: for those who only want to know; we check the built-in ones ourselves."""
+    if schema.rules or not schema.params:
+        return schema.rules
+    required = [name for name, param in schema.params.items() if param.required]
+    properties = {name: _JSON_TYPES[param.kind] for name, param in schema.params.items()}
+    return {"type": "object", "properties": properties, **({"required": required} if required else {})}
 
 
 STAGE_TYPES: Mapping[str, ParamSchema] = {

@@ -14,6 +14,13 @@ Check = Callable[[str], str]
 MAX_STAGE_NAME = 100
 MAX_TIMEOUT_S = 24 * 3600
 
+# What loaders, interpreters, git and HTTP libraries take from their environment.
+_STEERS = re.compile(
+    r"(LD_|DYLD_|GIT_|PYTHON|NODE_|PERL|RUBY|JAVA_|JDK_|GCONV_|SSL_|CURL_|REQUESTS_|PROTOCOL_BUFFERS_).*"
+    r"|PATH|HOME|TMPDIR|SHELL|ENV|BASH_ENV|IFS|.*_PROXY",
+    re.IGNORECASE,
+)
+
 _LABEL_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 
@@ -105,6 +112,11 @@ def param_name(text: str) -> str:
     if text.startswith("KONTINUOUS_"):
         return "is reserved; names beginning with KONTINUOUS_ are set by the system"
     return "must not be empty or hold a =" if not text or "=" in text else ""
+
+
+def variable_name(text: str) -> str:
+    """The name of a param that becomes a variable of a container with our credentials in it."""
+    return "would steer the stage's own programs; give it another name" if _STEERS.fullmatch(text) else ""
 
 
 def timeout(text: str) -> str:

@@ -58,6 +58,26 @@ class Field:
                 found[key.text] = key, Field(value, self.child_path(key.text), self.findings)
         return list(found.values())
 
+    def at(self, path: Sequence[str | int]) -> "Field":
+        """The value at a path of keys and places in lists, as far as it leads."""
+        found = self
+        for step in path:
+            match found.node, step:
+                case ListNode(items=items), int(index) if index < len(items):
+                    found = Field(items[index], f"{found.path}[{index}]", found.findings)
+                case MapNode(), str(key):
+                    found = found.named(key)
+                case _:
+                    return found
+        return found
+
+    def named(self, key: str, by_key: bool = False) -> "Field":
+        """The value under `key` of this map, or the place of the map where there is none; with `by_key`, the key's
+        own place."""
+        pairs = self.node.pairs if isinstance(self.node, MapNode) else ()
+        found = next((name if by_key else value for name, value in pairs if name.text == key), self.node)
+        return Field(found, self.child_path(key), self.findings)
+
     def section(self, valid: Sequence[str], required: Sequence[str] = ()) -> "Section":
         """A map of which only the keys `valid` may occur and those of `required` must."""
         children: dict[str, Field] = {}

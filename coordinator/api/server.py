@@ -23,6 +23,7 @@ from coordinator.api import (
     pipelines,
     repositories,
     secrets,
+    stage_types,
     stages,
 )
 from coordinator.api.auth import AuthPlugin
@@ -88,6 +89,7 @@ def make_app(parts: Parts) -> JsonBottle:
     repositories.add_routes(app, parts.store, parts.repositories)
     hooks.add_routes(app, parts.deliveries)
     login.add_routes(app, parts.logins)
+    stage_types.add_routes(app, parts.settings.catalogue)
     if parts.intake is not None:
         secrets.add_routes(app, parts.intake)
     documents.add_routes(app)

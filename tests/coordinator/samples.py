@@ -7,6 +7,7 @@ from typing import Any
 
 from coordinator.settings import Login, Settings
 from shared import keys
+from shared.catalogue import StageType
 from shared.clock import timestamp
 from shared.model import (
     COMMAND,
@@ -38,6 +39,7 @@ STAGE_IMAGES = {
     COMMAND: "kontinuous/command:1",
     DOCKER_PUBLISH: "kontinuous/docker_publish:1",
 }
+CATALOGUE = {kind: StageType(image) for kind, image in STAGE_IMAGES.items()}
 
 
 def settings(**changes: Any) -> Settings:
@@ -50,7 +52,7 @@ def settings(**changes: Any) -> Settings:
         s3_access_key="access",
         s3_secret_key="s3-secret",
         stage_etcd_login=Login("stage", "etcd-secret"),
-        stage_images=STAGE_IMAGES,
+        catalogue=CATALOGUE,
         host="127.0.0.1",
         port=0,
         http_threads=8,

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.expand import Request, expand, needs_image, with_defaults
+from shared.catalogue import StageType
 from shared.clock import timestamp
 from shared.errors import InputError
 from shared.keys import build_secret_name
@@ -14,12 +15,12 @@ from shared.model import Build, Commit, Repository, StageSpec, Trigger
 from shared.status import Status
 from tests.coordinator.samples import (
     BUILD,
+    CATALOGUE,
     IMAGE,
     NOW,
     PUBLISH,
     REPOSITORY,
     SHA,
-    STAGE_IMAGES,
     TEST,
     pipeline,
     settings,
@@ -31,7 +32,18 @@ SCRIPT = StageSpec("Script", "command", {"command": ["true"], "image": "busybox:
 
 def expanded(*specs: StageSpec, only: tuple[str, ...] = (), inherited: str = "") -> Build:
     request = replace(REQUEST, only=only, inherited_image=inherited)
-    return expand(pipeline(specs), request, 7, STAGE_IMAGES, timestamp(NOW))
+    return expand(pipeline(specs), request, 7, CATALOGUE, timestamp(NOW))
+
+
+def test_a_stage_type_of_the_operators_own_gets_no_secrets_of_a_fork_and_its_types_resources() -> None:
+    scan = StageSpec("Scan", "scan", secrets=("scan-credentials",))
+    limits = {"limits": {"memory": "512Mi"}}
+    catalogue = {"scan": StageType("scan:1", resources=limits)}
+    own = settings(catalogue=catalogue, default_resources={"limits": {"cpu": "1"}})
+    wanted = with_defaults(pipeline((scan, replace(scan, name="Other", resources={"limits": {"cpu": "2"}}))), own)
+    build = expand(wanted, replace(REQUEST, fork=True), 7, catalogue, timestamp(NOW))
+    assert [(stage.image, stage.spec.secrets, stage.skipped) for stage in build.stages] == [("scan:1", (), "")] * 2
+    assert [stage.spec.resources for stage in build.stages] == [limits, {"limits": {"cpu": "2"}}]
 
 
 def test_a_build_has_every_stage_with_its_image_pending() -> None:

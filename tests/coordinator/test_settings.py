@@ -10,6 +10,7 @@ import pytest
 from coordinator.settings import Login, Settings
 from coordinator.settings_reader import completed_host, read_settings
 from shared.base64_text import decode_base64
+from shared.catalogue import StageType
 from shared.errors import InputError
 
 SECRET = bytes(range(200, 248))
@@ -109,19 +110,48 @@ def test_an_oauth_app_has_an_id_and_a_secret(read: ReadSettings) -> None:
         read(GITHUB_CLIENT_ID="app")
 
 
-def test_stage_images_replace_and_add_to_the_built_in_ones(read: ReadSettings) -> None:
-    assert read(STAGE_IMAGES='{"scan": "example.org/scan:1", "command": "mine:2"}').stage_images == {
-        "docker_build": "kontinuous/docker_build:latest",
-        "command": "mine:2",
-        "docker_publish": "kontinuous/docker_publish:latest",
-        "scan": "example.org/scan:1",
+def test_the_catalogue_replaces_and_adds_to_the_built_in_types(read: ReadSettings) -> None:
+    scan = {"image": "example.org/scan:1", "params": {"required": ["level"]}, "description": "Scans."}
+    assert read(STAGE_IMAGES=json.dumps({"scan": scan, "command": "mine:2"})).catalogue == {
+        "docker_build": StageType("kontinuous/docker_build:latest"),
+        "command": StageType("mine:2"),
+        "docker_publish": StageType("kontinuous/docker_publish:latest"),
+        "scan": StageType("example.org/scan:1", {"required": ["level"]}, "Scans."),
     }
 
 
-@pytest.mark.parametrize("text", ["[]", '{"scan": 1}', '"scan"'])
-def test_stage_images_of_another_shape_are_refused(read: ReadSettings, text: str) -> None:
-    with pytest.raises(InputError, match="STAGE_IMAGES is not an object"):
+def test_a_schema_may_refer_to_itself(read: ReadSettings) -> None:
+    tree = {
+        "type": "object",
+        "properties": {"child": {"$ref": "#"}, "leaf": {"$ref": "#/$defs/leaf"}},
+        "$defs": {"leaf": {}},
+    }
+    assert read(STAGE_IMAGES=json.dumps({"scan": {"image": "a", "params": tree}})).catalogue["scan"].params == tree
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[]", "STAGE_IMAGES: is not an object"),
+        ('"scan"', "STAGE_IMAGES: is not an object"),
+        ('{"scan": 1}', "scan: is not an object with an image, or an image"),
+        ('{"scan": ""}', "scan: is not an object with an image, or an image"),
+        ('{"scan": {}}', "scan: image is missing"),
+        ('{"scan": {"image": ""}}', "scan: image is empty"),
+        ('{"scan": {"image": "a", "resources": {"limit": {}}}}', "scan: resources: unknown field 'limit'"),
+        ('{"scan": {"image": "a", "parms": {}}}', "scan: unknown field 'parms'"),
+        ('{"scan": {"image": "a", "params": {"type": "objekt"}}}', "scan: params: is no JSON Schema: at type"),
+        ('{"scan": {"image": "a", "params": {"$ref": "http://127.0.0.1:9/x"}}}', "leads elsewhere"),
+        ('{"scan": {"image": "a", "params": {"properties": {"x": {"$ref": "#/none"}}}}}', "no usable JSON Schema"),
+        ('{"scan": {"image": "a", "params": {"$ref": "#"}}}', "no usable JSON Schema"),
+        ('{"command": {"image": "a", "params": {"required": ["x"]}}}', "command: a built-in type has the params"),
+    ],
+)
+def test_a_catalogue_that_is_wrong_is_refused_by_name(read: ReadSettings, text: str, problem: str) -> None:
+    with pytest.raises(InputError) as error:
         read(STAGE_IMAGES=text)
+    assert "STAGE_IMAGES: " in str(error.value)
+    assert problem in str(error.value)
 
 
 def test_no_secret_is_shown_in_the_settings_own_text(read: ReadSettings) -> None:

@@ -192,7 +192,7 @@ def test_the_shipped_settings_are_complete_with_what_the_setup_makes(
     assert settings.registry_login.password
     assert settings.stage_kv_address == "etcd.kontinuous.svc:2379"
     assert settings.pipeline_namespaces == {"*": ("kontinuous-builds",)}
-    assert settings.stage_images["command"] == "kontinuous/command:latest"
+    assert settings.catalogue["command"].image == "kontinuous/command:latest"
 
 
 def test_no_pod_gets_the_variables_of_services(manifests: Manifests) -> None:

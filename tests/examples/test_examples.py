@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.catalogue import known_types, read_catalogue
 from shared.pipeline_file import parse
+from tests.own_stages import CATALOGUE, FOLDER, catalogue
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -31,6 +33,17 @@ def test_every_example_has_a_pipeline_without_problems_or_warnings(example: Path
 
 def test_every_example_has_what_a_repository_has(example: Path) -> None:
     assert all((example / name).is_file() for name in ("README.md", "Dockerfile", ".dockerignore"))
+
+
+def test_the_stages_of_ones_own_have_a_catalogue_that_their_pipeline_fits() -> None:
+    types = known_types(read_catalogue(CATALOGUE.read_bytes()))
+    parsed = parse((FOLDER / ".pipeline.yml").read_bytes(), types)
+    assert parsed.warnings == ()
+    assert [stage.type for stage in parsed.pipeline.stages] == [*catalogue()]
+    readme = (FOLDER / "README.md").read_text()
+    for kind, entry in catalogue().items():
+        assert (FOLDER / kind / "Dockerfile").is_file()
+        assert f"docker build -t {entry['image']} {kind}\n" in readme
 
 
 def test_hello_passes_its_own_tests(tmp_path: Path) -> None:

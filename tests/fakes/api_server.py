@@ -113,6 +113,7 @@ class ApiServer:
         self.pipelines: list[str] = []
         self.builds: dict[tuple[str, int], FakeBuild] = {}
         self.secrets: dict[str, Json] = {}
+        self.stage_types: list[Json] = []
         self.complaints: list[str] = []
         self.log_offsets: list[int] = []
         self.on_log: Callable[[], None] = lambda: None
@@ -245,6 +246,9 @@ class _Handler(BaseHTTPRequestHandler):
         moment = "2026-01-31T12:00:00.000Z"
         self._answer(200, {"items": [{"repository": name, "created_at": moment} for name in self.api.pipelines]})
 
+    def list_stage_types(self) -> None:
+        self._answer(200, {"items": self.api.stage_types})
+
     def create_pipeline(self, body: Json) -> None:
         self._accept(body, "repository")
         if body["repository"] in self.api.pipelines:
@@ -355,6 +359,7 @@ class _Handler(BaseHTTPRequestHandler):
 _P = "/api/v1/pipelines/([^/]+/[^/]+/[^/]+)"
 _ROUTES = (
     ("GET", "/api/v1/pipelines", "list_pipelines"),
+    ("GET", "/api/v1/stage-types", "list_stage_types"),
     ("POST", "/api/v1/pipelines", "create_pipeline"),
     ("GET", f"{_P}/builds", "list_builds"),
     ("POST", f"{_P}/builds", "start_build"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.catalogue import StageType, known_types
 from shared.codec import from_json
 from shared.errors import EXIT_INPUT, InputError
 from shared.model import Notification, Pipeline, StageSpec
@@ -169,6 +170,70 @@ def test_a_custom_stage_type_is_checked_by_its_schema() -> None:
     assert parse(head + "  - {name: A, type: free, params: {x: y}}\n", known).warnings == ()
     assert only_problem(head + "  - {name: A, type: scan}\n", known).endswith("params.target: is missing")
     assert only_problem(head + "  - {name: A, type: scann}\n", known).endswith("did you mean scan?")
+
+
+RULES = {
+    "type": "object",
+    "properties": {
+        "level": {"enum": ["low", "high"]},
+        "paths": {"type": "array", "items": {"type": "string", "pattern": "^[a-z]+$"}, "maxItems": 2},
+        "limit": {"type": "integer", "minimum": 1},
+        "version": {"type": "string"},
+    },
+    "required": ["level"],
+    "additionalProperties": False,
+}
+SCAN = """\
+apiVersion: v1alpha1
+kind: Pipeline
+metadata: {name: a}
+spec:
+  stages:
+    - name: Scan
+      type: scan
+"""
+
+
+@pytest.mark.parametrize(
+    ("params", "problems"),
+    [
+        ("", ["6:7: spec.stages[0].params.level: is missing"]),
+        ("      params: {level: low, version: '1'}\n", []),
+        ("      params: {level: mid}\n", ["8:23: spec.stages[0].params.level: 'mid' is not one of ['low', 'high']"]),
+        (
+            "      params:\n        levle: low\n",
+            [
+                "9:9: spec.stages[0].params.levle: is not a param of this type; did you mean level?",
+                "9:9: spec.stages[0].params.level: is missing",
+            ],
+        ),
+        (
+            "      params:\n        level: low\n        paths: [a, B, 3]\n        limit: 0\n        version: 1.5\n",
+            [
+                "10:16: spec.stages[0].params.paths: ['a', 'B', 3] is too long",
+                "10:20: spec.stages[0].params.paths[1]: 'B' does not match '^[a-z]+$'",
+                "10:23: spec.stages[0].params.paths[2]: 3 is not of type 'string'; quote it to make it a text",
+                "11:16: spec.stages[0].params.limit: 0 is less than the minimum of 1",
+                "12:18: spec.stages[0].params.version: 1.5 is not of type 'string'; quote it to make it a text",
+            ],
+        ),
+        (
+            "      params: {level: key.name, limit: KEY}\n      secrets: [s]\n",
+            [],
+        ),
+    ],
+)
+def test_an_operators_schema_is_held_against_the_params_each_problem_at_its_place(
+    params: str, problems: list[str]
+) -> None:
+    known = known_types({"scan": StageType("example.org/scan:1", RULES)})
+    assert sorted(lint_text("f", SCAN + params, known).lines) == sorted(f"f:{problem}" for problem in problems)
+
+
+@pytest.mark.parametrize("name", ["PYTHONPATH", "LD_PRELOAD", "PATH", "https_proxy", "KONTINUOUS_BUILD"])
+def test_no_param_of_an_own_type_steers_the_programs_beside_our_credentials(name: str) -> None:
+    known = known_types({"scan": StageType("example.org/scan:1")})
+    assert name in only_problem(f"{SCAN}      params: {{{name}: x}}\n", known)
 
 
 def test_a_stage_type_of_the_operators_may_have_built_the_image() -> None:

@@ -4,6 +4,8 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
 from shared import keys
 from shared.errors import EXIT_INFRASTRUCTURE, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_SUCCESS, EXIT_USER
 from shared.log_upload import CHUNK_BYTES, CHUNK_SECONDS
@@ -11,6 +13,8 @@ from shared.masking import SHORTEST
 from shared.model import StageContext, StageReport
 from shared.stage_input import CONTEXT_VERSION
 from shared.status import Fault, ReportStatus
+from shared.value_formats import variable_name
+from tests.shared.stage_schemas import DOCS, DOCUMENTS, text_of
 
 DOC = (Path(__file__).parents[2] / "docs/stage-contract.md").read_text()
 
@@ -44,6 +48,7 @@ def test_the_exit_codes_are_those_of_the_code() -> None:
 def test_folders_variables_statuses_and_faults_have_their_names() -> None:
     for name in (
         keys.CONTEXT_VARIABLE,
+        keys.OUTCOME_VARIABLE,
         keys.CREDENTIALS,
         f"{keys.SECRETS}/<secret>/",
         keys.WORKSPACE,
@@ -58,6 +63,18 @@ def test_the_logs_objects_have_their_names() -> None:
     assert keys.log_chunk("<log_prefix>", 0) == "<log_prefix>chunk-" + 15 * "0"
     assert "`<log_prefix>chunk-<offset>`" in DOC
     assert "15-digit" in DOC
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_schemas_are_those_of_the_model(name: str) -> None:
+    assert (DOCS / name).read_text() == text_of(DOCUMENTS[name]), "run python -m tests.shared.stage_schemas"
+    assert f"]({name})" in DOC
+
+
+def test_what_steers_programs_is_named() -> None:
+    for name in re.findall(r"`([A-Z_…]+)`", DOC.partition("would steer a program (")[2].partition(")")[0]):
+        assert variable_name(name.replace("…", "X")), name
+    assert not variable_name("TARGET")
 
 
 def test_figures_are_those_of_the_code() -> None:

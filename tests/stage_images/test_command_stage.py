@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from shared.errors import InputError, UserWorkFailed
+from shared.process_end import describe
+from shared.variables import variables
 from stage_images.command.handoff import HandOff
-from stage_images.command.stage import command_line, describe, execute, variables
+from stage_images.command.stage import command_line, execute
 from tests.stage_images.plain_pod import PlainPod
 from tests.stage_images.stage_runs import Bench
 

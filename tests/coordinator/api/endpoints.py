@@ -97,6 +97,7 @@ ENDPOINTS = {
     ("PUT", "/api/v1/namespaces/{namespace}/secrets/{name}"): Endpoint(Needs.TOKEN, 204, body({"data": {"a": "eA=="}})),
     ("GET", "/api/v1/repos"): Endpoint(Needs.TOKEN),
     ("GET", "/api/v1/pipelines"): Endpoint(Needs.TOKEN),
+    ("GET", "/api/v1/stage-types"): Endpoint(Needs.TOKEN),
     ("POST", "/api/v1/pipelines"): Endpoint(Needs.ADMIN, 201, new_pipeline),
     ("GET", PIPELINE): Endpoint(Needs.READ),
     ("DELETE", PIPELINE): Endpoint(Needs.ADMIN, 204),

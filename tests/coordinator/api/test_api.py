@@ -14,9 +14,10 @@ from coordinator.api.builds import DEFAULT_PAGE, LARGEST_PAGE
 from coordinator.api.requests import MAX_BODY_BYTES
 from coordinator.api.server import MAX_REQUEST_BYTES
 from shared import keys
+from shared.catalogue import StageType
 from shared.status import ReportStatus
 from tests.coordinator.api.api_server import BUILDS, PIPELINE_FILE, PIPELINES, TIMEOUT_S, Server
-from tests.coordinator.samples import IMAGE, REPOSITORY, SHA, build
+from tests.coordinator.samples import CATALOGUE, IMAGE, REPOSITORY, SHA, build
 from tests.coordinator.world import PlayedStage
 from tests.waiting import wait_for
 
@@ -232,12 +233,32 @@ def test_every_problem_of_a_pipeline_file_is_a_detail(server: Server) -> None:
 
 
 def test_an_operators_own_stage_type_may_be_named() -> None:
-    server = Server(stage_images={"docker_build": "x", "command": "x", "docker_publish": "x", "scan": "mine:1"})
+    server = Server(catalogue={**CATALOGUE, "scan": StageType("mine:1")})
     text = PIPELINE_FILE.replace("type: docker_build", "type: scan, params: {deep: 1}")
     server.source.files[".pipeline.yml"] = text.replace("command: [make", "image: busybox, command: [make")
     made = server.start_build()
     server.close()
     assert made["stages"][0]["type"] == "scan"
+
+
+def test_a_stage_types_schema_is_shown_and_held_against_a_builds_params_with_their_places() -> None:
+    rules = {"properties": {"level": {"enum": ["low", "high"]}}, "required": ["level"]}
+    server = Server(catalogue={**CATALOGUE, "scan": StageType("mine:1", rules, "Looks for trouble.")})
+    listed = server.ask("GET", "/api/v1/stage-types").json()["items"]
+    assert [item["type"] for item in listed] == ["command", "docker_build", "docker_publish", "scan"]
+    assert listed[3] == {
+        "type": "scan", "image": "mine:1", "description": "Looks for trouble.", "built_in": False, "params": rules,
+    }  # fmt: skip
+    assert (listed[0]["built_in"], listed[0]["params"]["required"]) == (True, ["command"])
+    server.source.files[".pipeline.yml"] = PIPELINE_FILE.replace(
+        "type: docker_build", "type: scan, params: {level: mid}"
+    )
+    server.ask("POST", PIPELINES, json={"repository": str(REPOSITORY)})
+    answer = server.ask("POST", BUILDS, json={"ref": "main"})
+    server.close()
+    error_of(answer, 422, "pipeline_file")
+    where = ".pipeline.yml:7:51: spec.template.stages[0].params.level"
+    assert answer.json()["details"] == [f"{where}: 'mid' is not one of ['low', 'high']"]
 
 
 def test_an_unknown_route_is_not_found_in_json(idle_server: Server) -> None:

@@ -1,0 +1,3 @@
+module todos
+
+go 1.22
