@@ -27,7 +27,8 @@ def run(engine: Engine, image: str, *command: str) -> str:
 def test_the_coordinators_image_imports_all_it_needs(
     engine: Engine, cluster_images: Mapping[str, str], modules: str
 ) -> None:
-    program = f"import {modules}, kubernetes, etcd3, os, sys; print(os.getuid(), sys.version_info[:2])"
+    libraries = "from shared.etcd_messages import prepare_messages; prepare_messages(); import kubernetes, etcd3, minio"
+    program = f"import {modules}, os, sys; {libraries}; print(os.getuid(), sys.version_info[:2])"
     assert run(engine, cluster_images["coordinator"], "python3", "-c", program) == "65532 (3, 13)\n"
 
 
