@@ -6,12 +6,12 @@ has a small one of its own; it hangs without a timeout, so every call has one.
 """
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from threading import Event, Lock
 from typing import Any, TypeVar
 
-from shared.errors import InputError, StoreError, StoreRefused
+from shared.errors import StoreError
+from shared.etcd_calls import TokenRefusedError, error_of, host_and_port, is_absent, is_at, put_once
 from shared.etcd_messages import prepare_messages
 from shared.etcd_watch import ResumingWatch, Stream
 from shared.ports import Change, Entry
@@ -23,8 +23,6 @@ Client = Any
 Message = Any
 
 CALL_TIMEOUT_S = 5.0
-_PAUSE_S = 0.3
-_LOOK_FOR_S = 1.0
 
 _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", -1),  # a list of builds has many values of up to 512 KiB
@@ -41,7 +39,7 @@ class EtcdKeyValue:
 
     def __init__(self, address: str, *, user: str = "", password: str = "", timeout_s: float = CALL_TIMEOUT_S) -> None:
         """`address` is `host:port`; without `user` etcd is used without authentication. Raises InputError."""
-        self._host, self._port = _host_and_port(address)
+        self._host, self._port = host_and_port(address)
         self._address = address
         self._login = (user, password) if user else None
         self._timeout_s = timeout_s
@@ -64,15 +62,11 @@ class EtcdKeyValue:
 
     def create(self, key: str, value: bytes) -> bool:
         """Write a key that must not exist yet; False where it does. Raises StoreError."""
-        return self._write(key, value, lambda of: of.create(key) == 0, lambda there: there is None)
+        return self._write(key, value, lambda of: of.create(key) == 0, is_absent)
 
     def replace(self, key: str, value: bytes, revision: int) -> bool:
         """Write a key that must still be at `revision`; False where it is not. Raises StoreError."""
-
-        def still_there(entry: Entry | None) -> bool:
-            return entry is not None and entry.revision == revision
-
-        return self._write(key, value, lambda of: of.mod(key) == revision, still_there)
+        return self._write(key, value, lambda of: of.mod(key) == revision, is_at(revision))
 
     def delete(self, key: str) -> bool:
         """Remove a key; False where there was none. Raises StoreError."""
@@ -97,35 +91,12 @@ class EtcdKeyValue:
     def _write(
         self, key: str, value: bytes, guard: Callable[[Any], object], may_repeat: Callable[[Entry | None], bool]
     ) -> bool:
-        """Put under a guard. A put whose answer was lost may have been applied: look before repeating it."""
-
         def put(client: Client) -> bool:
             operations = client.transactions
             done, _ = client.transaction(compare=[guard(operations)], success=[operations.put(key, value)], failure=[])
             return bool(done)
 
-        try:
-            return self._call(put)
-        except StoreRefused:
-            raise
-        except StoreError:
-            there = self._look(key)
-            if there is not None and there.value == value:
-                return True
-            if not may_repeat(there):
-                return False
-        return self._call(put)
-
-    def _look(self, key: str) -> Entry | None:
-        """Read a key right after a call was lost: the connection may need a moment. Raises StoreError."""
-        give_up = time.monotonic() + _LOOK_FOR_S
-        while True:
-            try:
-                return self.get(key)
-            except StoreError:
-                if time.monotonic() + _PAUSE_S > give_up:
-                    raise
-                time.sleep(_PAUSE_S)
+        return put_once(lambda: self._call(put), lambda: self.get(key), value, may_repeat)
 
     def _open_watch(self, prefix: str, revision: int) -> Stream:
         client = self._connected()
@@ -144,11 +115,11 @@ class EtcdKeyValue:
         token = client.metadata
         try:
             return self._translated(action, client)
-        except _TokenRefusedError:
+        except TokenRefusedError:
             self._authenticate(client, token)
         try:
             return self._translated(action, client)
-        except _TokenRefusedError as error:
+        except TokenRefusedError as error:
             raise StoreError(f"etcd at {self._address} does not take the token it gave: {error}") from error
 
     def _translated(self, action: Callable[[Client], T], client: Client) -> T:
@@ -165,13 +136,7 @@ class EtcdKeyValue:
             raise (self._error(cause) if isinstance(cause, grpc.RpcError) else StoreError(repr(error))) from error
 
     def _error(self, error: Message) -> StoreError:
-        code, details = error.code().name, error.details() or ""
-        if code == "UNAUTHENTICATED" or "auth store is old" in details or "user name is empty" in details:
-            return _TokenRefusedError(details)
-        said = f"etcd at {self._address} answers {code}: {details}"
-        if code in ("PERMISSION_DENIED", "INVALID_ARGUMENT", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"):
-            return StoreRefused(said)
-        return StoreError(f"etcd at {self._address} does not answer ({code}: {details})")
+        return error_of(self._address, error.code().name, error.details() or "")
 
     def _connected(self) -> Client:
         with self._lock:
@@ -207,17 +172,6 @@ class EtcdKeyValue:
         stub = etcdrpc.AuthStub(client.channel)
         answer = self._translated(lambda _: stub.Authenticate(request, self._timeout_s), client)
         client.metadata = (("token", answer.token),)
-
-
-class _TokenRefusedError(StoreError):
-    """The token is too old, or from before a restart of etcd."""
-
-
-def _host_and_port(address: str) -> tuple[str, int]:
-    host, _, port = address.removeprefix("http://").rstrip("/").rpartition(":")
-    if not host or not port.isdigit():
-        raise InputError(f"{address!r} is no address of etcd; it has the form host:port")
-    return host, int(port)
 
 
 def _entry(item: Message) -> Entry:

@@ -33,23 +33,27 @@ class Change:
     revision: int
 
 
-class KeyValue(Protocol):
-    """etcd, as far as we use it. Every call raises StoreError when the store cannot be reached in time."""
+class GuardedKeys(Protocol):
+    """etcd, as far as a stage uses it. Every call raises StoreError when the store cannot be reached in time."""
 
     def get(self, key: str) -> Entry | None:
         """Read one key."""
-
-    def list(self, prefix: str) -> tuple[Entry, ...]:
-        """Read all keys below `prefix`, in key order."""
-
-    def span(self, first: str, end: str) -> tuple[Entry, ...]:
-        """Read the keys from `first` on that come before `end`, in key order."""
 
     def create(self, key: str, value: bytes) -> bool:
         """Write a key that must not exist yet; False where it does."""
 
     def replace(self, key: str, value: bytes, revision: int) -> bool:
         """Write a key that must still be at `revision`; False where it is not."""
+
+
+class KeyValue(GuardedKeys, Protocol):
+    """etcd, as far as we use it."""
+
+    def list(self, prefix: str) -> tuple[Entry, ...]:
+        """Read all keys below `prefix`, in key order."""
+
+    def span(self, first: str, end: str) -> tuple[Entry, ...]:
+        """Read the keys from `first` on that come before `end`, in key order."""
 
     def delete(self, key: str) -> bool:
         """Remove a key; False where there was none."""

@@ -37,7 +37,7 @@ from shared.stage_log import StageLog
 from shared.stage_report import Outcome, Reporter, final_report
 from shared.stage_run import Execute, StageRun
 from shared.stage_status import StageStatus
-from shared.stage_stores import open_key_value, open_objects
+from shared.stage_stores import open_objects, open_reports
 from shared.status import ReportStatus, Status
 from shared.workspace import ClonedWorkspace
 
@@ -102,7 +102,7 @@ class _Stage:
         self._run = StageRun(given, self._log, self._clone)
         self._uploader = LogUploader(self._log, lambda: open_objects(context, credentials), context.log_prefix)
         self._writer = f"{socket.gethostname()}-{os.urandom(8).hex()}"
-        self._reporter = Reporter(open_key_value(context, credentials), context.report_key, self._writer)
+        self._reporter = Reporter(open_reports(context, credentials), context.report_key, self._writer)
         self._status = StageStatus(context, credentials.get(keys.GITHUB_TOKEN, ""))
         self._claimed = False
         self._started_at = timestamp()

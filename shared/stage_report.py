@@ -11,7 +11,7 @@ from shared.model import Json, StageReport
 from shared.status import Fault, ReportStatus
 
 if TYPE_CHECKING:
-    from shared.ports import KeyValue
+    from shared.ports import GuardedKeys
     from shared.stage_run import StageRun
 
 _LONGEST_TEXT = 2000
@@ -60,7 +60,7 @@ class Outcome:
 class Reporter:
     """Writes an attempt's report. All it needs of etcd is get, create and compare-and-put of one key."""
 
-    def __init__(self, store: "KeyValue", key: str, writer: str) -> None:
+    def __init__(self, store: "GuardedKeys", key: str, writer: str) -> None:
         """`writer` is unlike any other pod's, and stands in every report that is written here."""
         self._store = store
         self._key = key

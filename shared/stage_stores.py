@@ -7,17 +7,17 @@ from shared import keys
 from shared.model import StageContext
 
 if TYPE_CHECKING:
-    from shared.ports import KeyValue, ObjectStore
+    from shared.ports import GuardedKeys, ObjectStore
 
 _ETCD_TIMEOUT_S = 3.0  # short enough to say INTERRUPTED in time although etcd hangs
 
 
-def open_key_value(context: StageContext, credentials: Mapping[str, str]) -> "KeyValue":
-    """etcd; connects, and imports its client, with the first call. Raises InputError for a bad address."""
-    from shared.etcd_kv import EtcdKeyValue
+def open_reports(context: StageContext, credentials: Mapping[str, str]) -> "GuardedKeys":
+    """etcd; connects with each call. Raises InputError for a bad address."""
+    from shared.etcd_gateway import EtcdGateway
 
     user, password = credentials.get(keys.ETCD_USER, ""), credentials.get(keys.ETCD_PASSWORD, "")
-    return EtcdKeyValue(context.kv_address, user=user, password=password, timeout_s=_ETCD_TIMEOUT_S)
+    return EtcdGateway(context.kv_address, user=user, password=password, timeout_s=_ETCD_TIMEOUT_S)
 
 
 def open_objects(context: StageContext, credentials: Mapping[str, str]) -> "ObjectStore":

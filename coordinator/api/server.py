@@ -48,6 +48,8 @@ from shared.ports import KeyValue, ObjectStore, SecretIntake
 
 STOP_S = 3
 MAX_REQUEST_BYTES = 32 * 1024 * 1024
+BACKLOG = 512
+"""Of so many callers who come at once the kernel keeps the connections until they are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,11 @@ class HttpServer:
 
     def __init__(self, settings: Settings, app: JsonBottle) -> None:
         self._server: Any = wsgi.Server(
-            (settings.host, settings.port), app, numthreads=settings.http_threads, shutdown_timeout=STOP_S
+            (settings.host, settings.port),
+            app,
+            numthreads=settings.http_threads,
+            request_queue_size=BACKLOG,
+            shutdown_timeout=STOP_S,
         )
         self._server.max_request_body_size = MAX_REQUEST_BYTES
         self._server.ConnectionClass = self._connect

@@ -1,4 +1,4 @@
-"""Each store twice: the fake in memory and the real one; every contract test runs over both."""
+"""Each store as the fake in memory and as the real one, by each way to it; every contract test runs over all."""
 
 import uuid
 
@@ -6,8 +6,9 @@ import pytest
 
 from local.services import Services
 from shared import keys
+from shared.etcd_gateway import EtcdGateway
 from shared.etcd_kv import EtcdKeyValue
-from shared.ports import KeyValue, ObjectStore
+from shared.ports import GuardedKeys, KeyValue, ObjectStore
 from shared.s3_objects import S3Objects
 from tests.fakes.stores import FakeKeyValue, FakeObjects
 
@@ -25,6 +26,15 @@ def key_value(request: pytest.FixtureRequest) -> KeyValue:
     services: Services = request.getfixturevalue("services")
     password = services.credentials.etcd_coordinator_password
     return EtcdKeyValue(services.kv_address, user="coordinator", password=password)
+
+
+@pytest.fixture(params=["fake", "etcd", "gateway"])
+def guarded_keys(request: pytest.FixtureRequest) -> GuardedKeys:
+    if request.param == "fake":
+        return FakeKeyValue()
+    services: Services = request.getfixturevalue("services")
+    adapter = EtcdKeyValue if request.param == "etcd" else EtcdGateway
+    return adapter(services.kv_address, user="stage", password=services.credentials.etcd_stage_password)
 
 
 @pytest.fixture(params=["fake", "s3"])

@@ -8,11 +8,14 @@ import pytest
 
 from local.services import Services
 from shared.errors import InputError, StoreError, StoreRefused
+from shared.etcd_gateway import EtcdGateway
 from shared.etcd_kv import EtcdKeyValue
 from shared.keys import STATE
-from shared.ports import Change
+from shared.ports import Change, GuardedKeys
 from tests.gate import Gate
 from tests.waiting import wait_for
+
+Adapter = type[EtcdKeyValue] | type[EtcdGateway]
 
 
 @pytest.fixture
@@ -28,51 +31,72 @@ def etcd(services: Services, gate: Gate) -> EtcdKeyValue:
     return opened(services, gate.address)
 
 
-def opened(services: Services, address: str) -> EtcdKeyValue:
-    return EtcdKeyValue(
-        address, user="stage", password=services.credentials.etcd_stage_password, timeout_s=2.0
-    )  # fmt: skip
+@pytest.fixture(params=[EtcdKeyValue, EtcdGateway])
+def adapter(request: pytest.FixtureRequest) -> Adapter:
+    """Each way to etcd."""
+    chosen: Adapter = request.param
+    return chosen
 
 
-def spoil_token(etcd: EtcdKeyValue) -> None:
+@pytest.fixture
+def either(services: Services, gate: Gate, adapter: Adapter) -> GuardedKeys:
+    return opened(services, gate.address, adapter)
+
+
+def opened(services: Services, address: str, adapter: Adapter = EtcdKeyValue) -> Any:
+    return adapter(address, user="stage", password=services.credentials.etcd_stage_password, timeout_s=2.0)
+
+
+def spoil_token(etcd: Any) -> None:
     """Leave the adapter with a token that etcd does not know, as after a restart of etcd."""
-    client: Any = etcd._client
-    client.metadata = (("token", "unknown.1"),)
+    if isinstance(etcd, EtcdGateway):
+        etcd._token = "unknown.1"
+    else:
+        etcd._client.metadata = (("token", "unknown.1"),)
 
 
 @pytest.mark.parametrize("address", ["etcd", "etcd:", ":2379", "etcd:x"])
-def test_an_address_without_host_or_port_is_refused(address: str) -> None:
+def test_an_address_without_host_or_port_is_refused(adapter: Adapter, address: str) -> None:
     with pytest.raises(InputError, match="no address of etcd"):
-        EtcdKeyValue(address)
+        adapter(address)
 
 
-def test_a_dead_etcd_is_a_store_error_and_then_works_again(etcd: EtcdKeyValue, gate: Gate, prefix: str) -> None:
-    assert etcd.create(prefix + "a", b"1")
+def test_a_dead_etcd_is_a_store_error_and_then_works_again(either: GuardedKeys, gate: Gate, prefix: str) -> None:
+    assert either.create(prefix + "a", b"1")
     gate.shut()
     with pytest.raises(StoreError, match="does not answer"):
-        etcd.get(prefix + "a")
+        either.get(prefix + "a")
     gate.open()
-    wait_for(lambda: answers(etcd, prefix + "a"))
+    wait_for(lambda: answers(either, prefix + "a"))
 
 
-def test_a_frozen_etcd_is_a_store_error(etcd: EtcdKeyValue, gate: Gate, prefix: str) -> None:
-    etcd.create(prefix + "a", b"1")
+def test_a_frozen_etcd_is_a_store_error(either: GuardedKeys, gate: Gate, prefix: str) -> None:
+    either.create(prefix + "a", b"1")
     gate.freeze()
     with pytest.raises(StoreError, match="DEADLINE_EXCEEDED"):
-        etcd.get(prefix + "a")
+        either.get(prefix + "a")
 
 
-def test_an_etcd_that_is_down_at_first_is_a_store_error(services: Services, gate: Gate, prefix: str) -> None:
+def test_an_etcd_that_is_down_at_first_is_a_store_error(
+    services: Services, gate: Gate, adapter: Adapter, prefix: str
+) -> None:
     gate.shut()
-    etcd = opened(services, gate.address)
+    etcd = opened(services, gate.address, adapter)
     with pytest.raises(StoreError, match="does not answer"):
         etcd.get(prefix)
 
 
-def test_a_wrong_password_is_refused(services: Services) -> None:
-    etcd = EtcdKeyValue(services.kv_address, user="stage", password="wrong")
+def test_a_wrong_password_is_refused(services: Services, adapter: Adapter) -> None:
+    etcd = adapter(services.kv_address, user="stage", password="wrong")
     with pytest.raises(StoreRefused, match="authentication failed"):
         etcd.get("/")
+
+
+def test_a_stage_may_not_read_or_write_state_through_the_gateway_either(services: Services) -> None:
+    gateway = opened(services, services.kv_address, EtcdGateway)
+    for forbidden in (lambda: gateway.get(STATE + "x"), lambda: gateway.create(STATE + "x", b"")):
+        with pytest.raises(StoreRefused, match="permission denied"):
+            forbidden()
 
 
 def test_a_stage_may_not_read_or_write_state(etcd: EtcdKeyValue) -> None:
@@ -85,25 +109,27 @@ def test_a_stage_may_not_read_or_write_state(etcd: EtcdKeyValue) -> None:
             forbidden()
 
 
-def test_a_token_that_etcd_no_longer_knows_is_renewed(etcd: EtcdKeyValue, prefix: str) -> None:
-    etcd.create(prefix + "a", b"1")
-    spoil_token(etcd)
-    assert etcd.create(prefix + "b", b"2")
-    spoil_token(etcd)
-    assert len(etcd.list(prefix)) == 2
+def test_a_token_that_etcd_no_longer_knows_is_renewed(either: GuardedKeys, prefix: str) -> None:
+    either.create(prefix + "a", b"1")
+    spoil_token(either)
+    assert either.create(prefix + "b", b"2")
+    spoil_token(either)
+    assert either.get(prefix + "b") is not None
 
 
-def test_a_put_whose_answer_is_lost_is_found_to_be_done(etcd: EtcdKeyValue, gate: Gate, prefix: str) -> None:
-    etcd.get(prefix)
+def test_a_put_whose_answer_is_lost_is_found_to_be_done(either: GuardedKeys, gate: Gate, prefix: str) -> None:
+    either.get(prefix)
+    before = gate.connections
     gate.cut_at_next_answer()
-    assert etcd.create(prefix + "a", b"1")
-    assert gate.connections == 2, "the answer was not lost"
-    entry = etcd.get(prefix + "a")
+    assert either.create(prefix + "a", b"1")
+    again = 2 if isinstance(either, EtcdGateway) else 1  # it has a connection for each call
+    assert gate.connections == before + again, "the answer was not lost"
+    entry = either.get(prefix + "a")
     assert entry is not None
     gate.cut_at_next_answer()
-    assert etcd.replace(prefix + "a", b"2", entry.revision)
+    assert either.replace(prefix + "a", b"2", entry.revision)
     gate.cut_at_next_answer()
-    assert not etcd.create(prefix + "a", b"3")
+    assert not either.create(prefix + "a", b"3")
 
 
 class Seen:
@@ -180,7 +206,7 @@ def test_a_watch_lists_again_when_its_place_was_compacted_away(
     seen.wait_for(("a", b"1"), ("b", b"2"), ("b", b"2"), ("c", b"3"), ("a", None))
 
 
-def answers(etcd: EtcdKeyValue, key: str) -> bool:
+def answers(etcd: GuardedKeys, key: str) -> bool:
     try:
         return etcd.get(key) is not None
     except StoreError:

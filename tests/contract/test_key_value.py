@@ -2,7 +2,6 @@
 
 import queue
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 
 import pytest
@@ -20,32 +19,6 @@ def there(entry: Entry | None) -> Entry:
 def test_a_key_that_was_never_written_is_absent(key_value: KeyValue, prefix: str) -> None:
     assert key_value.get(prefix + "a") is None
     assert key_value.list(prefix) == ()
-
-
-def test_create_writes_a_key_once(key_value: KeyValue, prefix: str) -> None:
-    assert key_value.create(prefix + "a", b"\x00first\xff")
-    assert not key_value.create(prefix + "a", b"second")
-    assert there(key_value.get(prefix + "a")).value == b"\x00first\xff"
-
-
-def test_create_refuses_even_the_value_that_is_there(key_value: KeyValue, prefix: str) -> None:
-    assert key_value.create(prefix + "a", b"same")
-    assert not key_value.create(prefix + "a", b"same")
-
-
-def test_replace_needs_the_revision_that_is_there(key_value: KeyValue, prefix: str) -> None:
-    key_value.create(prefix + "a", b"1")
-    first = there(key_value.get(prefix + "a")).revision
-    assert key_value.replace(prefix + "a", b"2", first)
-    assert not key_value.replace(prefix + "a", b"3", first)
-    now = there(key_value.get(prefix + "a"))
-    assert now.value == b"2"
-    assert now.revision > first
-
-
-def test_replace_of_an_absent_key_does_nothing(key_value: KeyValue, prefix: str) -> None:
-    assert not key_value.replace(prefix + "a", b"1", 7)
-    assert key_value.get(prefix + "a") is None
 
 
 def test_delete_says_whether_there_was_something(key_value: KeyValue, prefix: str) -> None:
@@ -85,15 +58,6 @@ def test_list_holds_many_large_values(key_value: KeyValue, prefix: str) -> None:
     for number in range(10):
         assert key_value.create(f"{prefix}{number:02d}", value)
     assert [len(entry.value) for entry in key_value.list(prefix)] == [len(value)] * 10
-
-
-def test_of_many_writers_of_one_revision_one_wins(key_value: KeyValue, prefix: str) -> None:
-    key_value.create(prefix + "a", b"0")
-    revision = there(key_value.get(prefix + "a")).revision
-    with ThreadPoolExecutor(8) as pool:
-        won = list(pool.map(lambda n: key_value.replace(prefix + "a", b"%d" % n, revision), range(24)))
-    assert won.count(True) == 1
-    assert there(key_value.get(prefix + "a")).value == b"%d" % won.index(True)
 
 
 class Watched:

@@ -18,9 +18,9 @@ from local.site import collect_site
 from shared.errors import InfrastructureError, Interrupted
 
 IMPORTS = {
-    "command": "shared.model, etcd3, minio, requests, tenacity, stage_images.command.stage",
-    "docker_build": "docker, etcd3, minio, stage_images._docker",
-    "docker_publish": "docker, etcd3, minio, stage_images._docker",
+    "command": "shared.model, shared.etcd_gateway, minio, requests, tenacity, stage_images.command.stage",
+    "docker_build": "docker, shared.etcd_gateway, minio, stage_images._docker",
+    "docker_publish": "docker, shared.etcd_gateway, minio, stage_images._docker",
 }
 
 

@@ -15,6 +15,7 @@ def test_the_runtime_imports_no_client_library() -> None:
 
 
 def test_the_adapters_import_their_clients_only_when_they_are_used() -> None:
-    code = "import json, sys, shared.etcd_kv, shared.s3_objects; print(json.dumps(sorted(sys.modules)))"
+    adapters = "shared.etcd_kv, shared.etcd_gateway, shared.s3_objects"
+    code = f"import json, sys, {adapters}; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     assert HEAVY & set(loaded) == set()
