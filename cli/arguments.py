@@ -6,15 +6,13 @@ from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli.command import Command, Parser, add_output
+from cli.command import ASKED_TO_COMPLETE, Command, Parser, add_output
 from cli.resource_arguments import RESOURCE_COMMANDS
 from cli.setup_arguments import SETUP_COMMANDS
 
 DESCRIPTION = "Continuous integration and delivery native to Kubernetes."
 EPILOG = "exit codes: 0 success, 1 the build failed, 2 wrong input, 3 infrastructure, 130 interrupted or cancelled"
 DEFAULT_PORT = 3005
-ASKED_TO_COMPLETE = "_ARGCOMPLETE"
-"""The variable with which argcomplete's shell scripts call us."""
 
 
 def parse(argv: Sequence[str] | None) -> tuple[Command, Namespace]:

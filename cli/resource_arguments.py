@@ -4,10 +4,11 @@ from pathlib import Path
 
 from cli.command import Command, Parser, add_build, add_output
 
+LISTS = ("pipelines", "builds", "stages", "repos")
+
 
 def _get(parser: Parser) -> None:
-    what = ("pipelines", "builds", "stages", "repos")
-    parser.add_argument("what", type=_plural, choices=what, help="what to list")
+    parser.add_argument("what", type=_plural, choices=LISTS, help="what to list")
     parser.add_argument(
         "name", nargs="?", metavar="NAME", help="only this REPOSITORY or BUILD; for stages: their BUILD"
     )
@@ -66,7 +67,9 @@ def _artifacts(parser: Parser) -> None:
     add_output(listing)
     getting = actions.add_parser("get", help="download it", allow_abbrev=False)
     _kept_by(getting)
-    getting.add_argument("paths", nargs="*", metavar="PATH", help="only these files or folders (default: all)")
+    getting.add_argument(
+        "paths", nargs="*", default=[], metavar="PATH", help="only these files or folders (default: all)"
+    )
     getting.add_argument(
         "-o", "--into", type=Path, default=Path(), metavar="FOLDER", help="where to (default: the current folder)"
     )
@@ -88,7 +91,7 @@ def add_yes(parser: Parser) -> None:
 
 
 def _plural(word: str) -> str:
-    return f"{_singular(word)}s"
+    return f"{word}s" if f"{word}s" in LISTS else word
 
 
 def _singular(word: str) -> str:
