@@ -67,6 +67,19 @@ def test_a_pipeline_is_listed_described_and_deleted(elsewhere: Elsewhere) -> Non
     assert elsewhere("get", "pipelines", "-o", "json").stdout == "[]\n"
 
 
+def test_repositories_on_github_are_listed(elsewhere: Elsewhere) -> None:
+    host = elsewhere.door.github.host
+    elsewhere.door.github.add_repository("acme/open", {"a": "b"}, private=False, ann="pull")
+    rows = [line.split() for line in elsewhere("get", "repos").stdout.splitlines()]
+    assert rows == [
+        ["REPOSITORY", "BRANCH", "PERMISSION", "PRIVATE", "PIPELINE"],
+        [elsewhere.repository, "main", "admin", "yes", "yes"],
+        [f"{host}/acme/open", "main", "read", "no", "no"],
+    ]
+    assert json.loads(elsewhere("get", "repo", "acme/open", "-o", "json").stdout)["permission"] == "read"
+    assert elsewhere("get", "repos", "acme/none").returncode == 2
+
+
 def test_a_build_is_listed_described_and_deleted(failing: Elsewhere) -> None:
     name = failing.build()
     row = failing("get", "builds", name).stdout.splitlines()[1]
