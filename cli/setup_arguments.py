@@ -22,7 +22,7 @@ def _login(parser: Parser) -> None:
     how.add_argument(
         "--github-token-stdin",
         action="store_true",
-        help="read a GitHub token from stdin; AuthSecret is KONTINUOUS_AUTH_SECRET, or asked for",
+        help="read a GitHub token from stdin; AuthSecret is KONTINUOUS_AUTH_SECRET",
     )
     how.add_argument("--with-secret", action="store_true", help="ask for AuthSecret and a GitHub token in any case")
 
