@@ -5,6 +5,7 @@ import tempfile
 import time
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from cli.asking import confirm
 from cli.kubectl import Kubectl
@@ -72,15 +73,29 @@ def _install(kubectl: Kubectl, screen: Screen, where: str, images: Path | None, 
 
 def _overlay(folder: Path, images: Path | None) -> Path:
     """A kustomization of the manifests, with the images and settings that `make push` printed."""
+    import yaml
+
     (folder / MANIFESTS.name).write_bytes(MANIFESTS.read_bytes())
-    try:
-        more = images.read_text() if images else ""
-    except (OSError, UnicodeError) as error:
-        raise InputError(
-            f"{images} cannot be read: {error}; `make push REGISTRY=…` prints what belongs there"
-        ) from error
-    (folder / "kustomization.yaml").write_text(f"resources: [{MANIFESTS.name}]\n{more}")
+    whole = {**_printed(images), "resources": [MANIFESTS.name]}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(whole))
     return folder
+
+
+def _printed(images: Path | None) -> dict[str, Any]:
+    import yaml
+
+    if images is None:
+        return {}
+    try:
+        printed = yaml.safe_load(images.read_text())
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", "") or "it is not YAML"
+        raise InputError(
+            f"{images} cannot be read ({reason}); `make push REGISTRY=…` prints what belongs there"
+        ) from error
+    if not isinstance(printed, dict):
+        raise InputError(f"{images} holds no images; `make push REGISTRY=…` prints what belongs there")
+    return printed
 
 
 def _wait(kubectl: Kubectl, screen: Screen, timeout_s: int) -> None:

@@ -106,8 +106,11 @@ def test_the_images_that_were_pushed_are_used(kontinuous: Run, kubectl: Kubectl,
     made = subprocess.run(["kubectl", "kustomize", str(overlay)], capture_output=True, text=True, check=True).stdout
     assert "image: quay.io/acme/coordinator:abc" in made
     assert len(list(yaml.safe_load_all(made))) == len(list(yaml.safe_load_all(MANIFESTS.read_text())))
-    missing = kontinuous("deploy", "--images", tmp_path / "none", **kubectl.variables)
-    assert (missing.returncode, "make push" in missing.stderr) == (2, True)
+    for text in ("[]", "{", ""):
+        (tmp_path / "wrong").write_text(text)
+        for name in ("none", "wrong"):
+            wrong = kontinuous("deploy", "--images", tmp_path / name, **kubectl.variables)
+            assert (wrong.returncode, "make push" in wrong.stderr) == (2, True)
 
 
 def test_what_is_not_ready_in_time_is_named_with_its_trouble(kontinuous: Run, kubectl: Kubectl) -> None:
