@@ -2,6 +2,7 @@
 a command's own module is imported when the command is run."""
 
 import os
+import sys
 from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,18 +17,24 @@ DEFAULT_PORT = 3005
 
 
 def parse(argv: Sequence[str] | None) -> tuple[Command, Namespace]:
-    """Read the command line; wrong arguments, `--help` and `--version` end the process."""
+    """Read the command line; wrong arguments, `--help` and `--version` end the process.
+
+    Only the command that is named gets its arguments: making those of all takes longer than the rest of `--help`.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    completing = ASKED_TO_COMPLETE in os.environ
     parser = Parser(prog="kontinuous", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         sub = commands.add_parser(command.name, help=command.help, description=command.help, allow_abbrev=False)
-        command.arguments(sub)
-    if ASKED_TO_COMPLETE in os.environ:
+        if completing or command.name in words:
+            command.arguments(sub)
+    if completing:
         from cli.completers import complete
 
         complete(parser)
-    args = parser.parse_args(argv)
+    args = parser.parse_args(words)
     return next(command for command in COMMANDS if command.name == args.command), args
 
 

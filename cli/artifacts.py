@@ -16,6 +16,7 @@ from cli.records import BuildName
 from cli.screen import Screen
 from cli.table import table
 from shared.errors import EXIT_SUCCESS, InputError, NotFound
+from shared.terminal_text import clean
 
 HEADINGS = ("STAGE", "ATTEMPT", "PATH", "BYTES", "TYPE")
 
@@ -69,10 +70,10 @@ def _download(args: Namespace, client: Client, found: list[_Found], screen: Scre
             raise NotFound(f"there is no artifact {path!r}; `kontinuous artifacts list {args.build}` lists them")
     if not wanted:
         raise NotFound(f"build {args.build} has kept no artifacts")
-    folder: Path = args.into
+    into: Path = args.into
     for each in wanted:
-        path = download(client, each, folder if args.stage else folder / each.stage, screen)
-        print(f"{path} ({each.size} bytes)", flush=True)
+        place = each.path if args.stage else f"{each.stage}/{each.path}"
+        print(f"{clean(str(download(client, each, into, place, screen)))} ({each.size} bytes)", flush=True)
 
 
 def _below(path: str, wanted: str) -> bool:

@@ -14,6 +14,7 @@ from cli.follow import read_on
 from cli.records import BuildName
 from cli.screen import Screen
 from shared.errors import InfrastructureError, InputError
+from shared.terminal_text import clean
 
 PARTIAL_CONTENT = 206
 MEGABYTE = 1_000_000
@@ -29,12 +30,12 @@ class Kept(NamedTuple):
     size: int
 
 
-def download(client: Client, kept: Kept, folder: Path, screen: Screen) -> Path:
-    """Write it below the folder, in the place of a file that is there, and give its path.
+def download(client: Client, kept: Kept, folder: Path, place: str, screen: Screen) -> Path:
+    """Write it below the folder as `place`, instead of a file that is there, and give its path.
 
-    Raises InputError where its path leads out of the folder, also through a link in the folder.
+    Raises InputError where `place` leads out of the folder, also through a link in the folder.
     """
-    target = _target(folder, kept.path)
+    target = _target(folder, place)
     part = target.with_name(f".{hashlib.sha256(repr(kept).encode()).hexdigest()[:16]}.part")
     with _opened(part) as file:
         offset = file.seek(0, os.SEEK_END)
@@ -81,7 +82,7 @@ def _receive(client: Client, kept: Kept, file: BinaryIO, offset: int, screen: Sc
         for data in read_on(client, open_at, offset):
             file.write(data)
             offset += len(data)
-            screen.status(f"    {kept.path}: {offset / MEGABYTE:.1f} of {kept.size / MEGABYTE:.1f} MB")
+            screen.status(f"    {clean(kept.path)}: {offset / MEGABYTE:.1f} of {kept.size / MEGABYTE:.1f} MB")
     finally:
         screen.status("")
     if offset != kept.size:

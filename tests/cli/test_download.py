@@ -61,7 +61,7 @@ def cutting() -> Iterator[Cutting]:
 
 def fetch(cutting: Cutting, folder: Path, path: str = "dist/app", size: int = len(DATA), attempt: int = 1) -> Path:
     kept = Kept(BUILD, "build", attempt, path, size)
-    return download(cutting.client, kept, folder, Screen(io.StringIO()))
+    return download(cutting.client, kept, folder, path, Screen(io.StringIO()))
 
 
 def test_a_broken_connection_goes_on_where_it_stopped(cutting: Cutting, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_size_that_is_not_the_announced_one_is_an_error(cutting: Cutting, tmp_
     assert not (tmp_path / "dist/app").exists()
 
 
-@pytest.mark.parametrize("path", ["../app", "dist/../../app", "/etc/app", "", ".", "..", "dist/\0app"])
+@pytest.mark.parametrize("path", ["../app", "dist/../../app", "/etc/app", "", ".", "..", "dist/\0app", "../stage/app"])
 def test_a_path_that_leads_out_is_refused(cutting: Cutting, tmp_path: Path, path: str) -> None:
     inside = tmp_path / "inside"
     with pytest.raises(InputError, match="outside"):
