@@ -5,7 +5,7 @@ import re
 
 from cli.program import LocalProgram
 from cli.records import BuildName
-from cli.remote import from_environment, origin
+from cli.remote import named_remote, origin
 from shared.api_records import Stage
 from shared.errors import InputError
 
@@ -25,7 +25,7 @@ def current_repository(program: LocalProgram) -> str:
 
     For a service elsewhere it is the one that the folder was cloned from.
     """
-    if from_environment(os.environ) is not None:
+    if named_remote(os.environ) is not None:
         return origin()
     return str(program.ask("source", "--identify", ".")["repository"])
 

@@ -1,7 +1,7 @@
 """One build from its start to its end: handed over, started, followed, cancelled on Ctrl-C, and its result shown."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -16,7 +16,7 @@ from cli.records import name_of
 from cli.screen import Screen
 from cli.service import Service
 from cli.summary import report
-from shared.api_records import Build
+from shared.api_records import Build, Stage
 from shared.errors import Conflict, InfrastructureError
 from shared.status import Status
 
@@ -31,9 +31,17 @@ def build(order: Order, service: Service, program: LocalProgram, screen: Screen,
 
 def build_of(repository: str, ref: str, only: list[str], service: Service, screen: Screen, output: str) -> Build:
     """The same for a repository that the service knows."""
+    return to_its_end(lambda: service.client.start_build(repository, ref, only), service, screen, output)
+
+
+def to_its_end(
+    start: Callable[[], Build], service: Service, screen: Screen, output: str, before: Iterable[Stage] = ()
+) -> Build:
+    """Follow the build that `start` gives; what the stages `before` have done is not shown again."""
     with interrupts.deferred() as noted:
-        started = service.client.start_build(repository, ref, only)
+        started = start()
     progress = Progress(service.client, name_of(started), screen)
+    progress.pass_over(before)
     try:
         noted.raise_now()
         ended = _follow(service.client, started, progress, screen)

@@ -3,14 +3,24 @@
 import json
 from collections.abc import Callable, Mapping
 from http.client import HTTPException, HTTPResponse
+from types import MappingProxyType
 from typing import cast
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 from cli.records import BuildName
-from shared.api_records import Build, BuildList, PipelineRecord, StageType
-from shared.errors import Conflict, InfrastructureError, InputError, KontinuousError, NotFound
+from shared.api_records import (
+    Build,
+    BuildList,
+    KeptFile,
+    PipelineRecord,
+    StageHistory,
+    StageType,
+    User,
+    VisibleRepository,
+)
+from shared.errors import Conflict, InfrastructureError, InputError, KontinuousError, NotFound, TokenRefused
 from shared.model import Json
 
 TIMEOUT_S = 30.0
@@ -25,18 +35,36 @@ class NotReady(Unreachable):
     """The service answers that it cannot do this now, as where one of its stores is down."""
 
 
-class Client:
-    """Speaks to the service at `url` with a JSON Web Token; `gone` says whether it is known to have ended."""
+class Refused(Conflict):
+    """The service does not do this as things are; `word` is its own for the reason."""
 
-    def __init__(self, url: str, token: str, gone: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, message: str, word: str) -> None:
+        super().__init__(message)
+        self.word = word
+
+
+class Client:
+    """Speaks to the service at `url` with a JSON Web Token; `gone` says whether it is known to have ended.
+
+    `timeout_s` is how long it may take to answer.
+    """
+
+    def __init__(
+        self, url: str, token: str, gone: Callable[[], bool] = lambda: False, timeout_s: float = TIMEOUT_S
+    ) -> None:
         self.url = url.rstrip("/")
         self.gone = gone
         self._token = token
+        self._timeout_s = timeout_s
         self._opener = _opener(self.url)
 
     def pipelines(self) -> list[PipelineRecord]:
         """All pipelines that we may see."""
-        return cast(list[PipelineRecord], self._call("GET", "/api/v1/pipelines")["items"])
+        return cast(list[PipelineRecord], self._pages("/api/v1/pipelines", "after"))
+
+    def pipeline(self, repository: str) -> PipelineRecord:
+        """One pipeline."""
+        return cast(PipelineRecord, self._call("GET", _pipeline_path(repository)))
 
     def stage_types(self) -> list[StageType]:
         """The stage types that a pipeline file may name there."""
@@ -45,6 +73,22 @@ class Client:
     def create_pipeline(self, repository: str) -> PipelineRecord:
         """Make a repository's pipeline known; raises Conflict where it is."""
         return cast(PipelineRecord, self._call("POST", "/api/v1/pipelines", {"repository": repository}))
+
+    def delete_pipeline(self, repository: str) -> None:
+        """Remove a pipeline with all its builds, their logs and artifacts, and its webhook."""
+        self._call("DELETE", _pipeline_path(repository))
+
+    def repositories(self) -> list[VisibleRepository]:
+        """The repositories on the source host that we can see."""
+        return cast(list[VisibleRepository], self._pages("/api/v1/repos", "page"))
+
+    def user(self) -> str:
+        """Our login name; "" where the service cannot tell."""
+        return cast(User, self._call("GET", "/api/v1/user"))["login"]
+
+    def post(self, path: str, body: Mapping[str, Json]) -> Json:
+        """Post to a path of the API that is no build's, such as those of a login."""
+        return self._call("POST", path, body)
 
     def start_build(self, repository: str, ref: str, only: list[str]) -> Build:
         """Start a build of `ref` ("": of the default branch), of all stages or of those named in `only`."""
@@ -73,6 +117,28 @@ class Client:
         """Ask for a build's end; returns at once."""
         return cast(Build, self._call("POST", f"{_build_path(name)}/cancel"))
 
+    def resume(self, name: BuildName, stage: str) -> Build:
+        """Run a finished build again from the stage with this id on; returns at once."""
+        return cast(Build, self._call("POST", f"{_stage_path(name, stage)}/resume"))
+
+    def delete_build(self, name: BuildName) -> None:
+        """Remove a finished build with its logs and artifacts."""
+        self._call("DELETE", _build_path(name))
+
+    def stage(self, name: BuildName, stage: str) -> StageHistory:
+        """The stage with this id, with all its attempts."""
+        return cast(StageHistory, self._call("GET", _stage_path(name, stage)))
+
+    def artifacts(self, name: BuildName, stage: str, attempt: int) -> list[KeptFile]:
+        """What an attempt of a stage has kept."""
+        path = f"{_stage_path(name, stage)}/artifacts?{urlencode({'attempt': attempt})}"
+        return cast(list[KeptFile], self._call("GET", path)["items"])
+
+    def open_artifact(self, name: BuildName, stage: str, attempt: int, path: str, offset: int) -> HTTPResponse:
+        """Open a file that an attempt of a stage has kept, from a byte offset."""
+        url = f"{_stage_path(name, stage)}/artifacts/{quote(path)}?{urlencode({'attempt': attempt})}"
+        return self._open("GET", url, headers={"Range": f"bytes={offset}-"} if offset else {})
+
     def put_secret(self, namespace: str, name: str, data: Mapping[str, str]) -> None:
         """Hand over a Secret for the builds in a namespace; `data` values are base64, as in a Kubernetes Secret."""
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/secrets/{quote(name, safe='')}"
@@ -87,8 +153,19 @@ class Client:
     ) -> HTTPResponse:
         """Open a stage's log from a byte offset: raw bytes, or with `follow` an event stream."""
         query = {"attempt": attempt, "offset": offset} | ({"follow": "true"} if follow else {})
-        path = f"{_build_path(name)}/stages/{quote(stage, safe='')}/logs?{urlencode(query)}"
+        path = f"{_stage_path(name, stage)}/logs?{urlencode(query)}"
         return self._open("GET", path, timeout_s=timeout_s)
+
+    def _pages(self, path: str, key: str) -> list[Json]:
+        """All items of a list that comes page by page: `next` of each page is what `key` has to be for the next."""
+        found: list[Json] = []
+        query = ""
+        while True:
+            page = self._call("GET", f"{path}{query}")
+            found += page["items"]
+            if "next" not in page:
+                return found
+            query = f"?{urlencode({key: page['next']})}"
 
     def _call(self, method: str, path: str, body: Mapping[str, Json] | None = None) -> Json:
         with self._open(method, path, body) as response:
@@ -101,14 +178,20 @@ class Client:
                 raise InfrastructureError(f"{self.url}{path} did not answer with JSON; is it kontinuous?") from error
 
     def _open(
-        self, method: str, path: str, body: Mapping[str, Json] | None = None, timeout_s: float = TIMEOUT_S
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Json] | None = None,
+        timeout_s: float | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> HTTPResponse:
-        request = Request(f"{self.url}{path}", method=method, headers={"Authorization": f"Bearer {self._token}"})
+        bearer = {"Authorization": f"Bearer {self._token}"}
+        request = Request(f"{self.url}{path}", method=method, headers={**bearer, **headers})
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
         try:
-            return cast(HTTPResponse, self._opener.open(request, timeout=timeout_s))
+            return cast(HTTPResponse, self._opener.open(request, timeout=timeout_s or self._timeout_s))
         except HTTPError as error:
             with error:
                 raise _error_of(error) from error
@@ -124,27 +207,36 @@ def _opener(url: str) -> OpenerDirector:
     return build_opener(ProxyHandler({})) if urlsplit(url).hostname in LOOPBACK else build_opener()
 
 
+def _pipeline_path(repository: str) -> str:
+    return f"/api/v1/pipelines/{quote(repository)}"
+
+
 def _builds_path(repository: str) -> str:
-    return f"/api/v1/pipelines/{quote(repository)}/builds"
+    return f"{_pipeline_path(repository)}/builds"
 
 
 def _build_path(name: BuildName) -> str:
     return f"{_builds_path(name.repository)}/{name.number}"
 
 
+def _stage_path(name: BuildName, stage: str) -> str:
+    return f"{_build_path(name)}/stages/{quote(stage, safe='')}"
+
+
 def _error_of(error: HTTPError) -> KontinuousError:
     """What an HTTP error means to us; the service's own sentence where it sent one."""
     try:
-        text = str(json.loads(error.read())["message"])
+        said = json.loads(error.read())
+        text, word = str(said["message"]), str(said["code"])
     except (OSError, HTTPException, ValueError, KeyError, TypeError):
-        text = f"{error.url} answered {error.code} {error.reason}"
+        text, word = f"{error.url} answered {error.code} {error.reason}", ""
     match error.code:
-        case 401 | 403:
-            return InputError(f"{text} (HTTP {error.code}: the token is not accepted)")
+        case 401:
+            return TokenRefused(f"{text}; `kontinuous login` gets a new token (HTTP 401)")
         case 404:
             return NotFound(text)
         case 409:
-            return Conflict(text)
+            return Refused(text, word)
         case code if code >= 500:
             return NotReady(text)
         case _:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from cli.program import outside_of_hooks
 from cli.stage_types import types_here
@@ -37,6 +37,16 @@ def examine(folder: Path, ref: str | None, *, dirty: bool) -> Checkout:
     name = str(root / PIPELINE_FILE) if dirty else PIPELINE_FILE
     pipeline, warnings = _checked(text, name)
     return Checkout(root, pipeline, (*warnings, *(() if dirty or ref else _uncommitted(root))))
+
+
+def files_of(folder: Path) -> tuple[Path, list[PurePosixPath]]:
+    """A git folder's top folder, and the files in it that git does not ignore, by their paths from there.
+
+    Raises InputError where it is no git folder.
+    """
+    root = _root(folder)
+    listed = _git(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z").stdout
+    return root, [PurePosixPath(os.fsdecode(path)) for path in listed.split(b"\0") if path]
 
 
 def _root(folder: Path) -> Path:

@@ -7,7 +7,7 @@ none comes twice. A build's stream begins with the build as it is now, so that n
 import base64
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPException, HTTPResponse
 from typing import cast
 
@@ -82,10 +82,19 @@ def follow_log(client: Client, name: BuildName, stage: str, attempt: int) -> Ite
 
 def read_log(client: Client, name: BuildName, stage: str, attempt: int) -> Iterator[bytes]:
     """Yield what there is now of a stage's log, in blocks. Raises Unreachable."""
-    offset, reconnecting = 0, _Reconnecting(client)
+
+    def open_at(offset: int) -> HTTPResponse:
+        return client.open_log(name, stage, attempt, offset, follow=False, timeout_s=READ_TIMEOUT_S)
+
+    return read_on(client, open_at)
+
+
+def read_on(client: Client, open_at: Callable[[int], HTTPResponse], offset: int = 0) -> Iterator[bytes]:
+    """Yield the bytes from `offset` on of what `open_at` opens at an offset, in blocks. Raises Unreachable."""
+    reconnecting = _Reconnecting(client)
     while True:
         try:
-            with client.open_log(name, stage, attempt, offset, follow=False, timeout_s=READ_TIMEOUT_S) as response:
+            with open_at(offset) as response:
                 for data in _blocks(response, client):
                     reconnecting.something_came()
                     offset += len(data)
@@ -131,4 +140,4 @@ def _blocks(response: HTTPResponse, client: Client) -> Iterator[bytes]:
     except (OSError, HTTPException) as error:
         raise Unreachable(f"the service at {client.url} stopped answering ({error})") from error
     if length:
-        raise Unreachable(f"the service at {client.url} ended the log {length} bytes too early")
+        raise Unreachable(f"the service at {client.url} ended the answer {length} bytes too early")

@@ -1,4 +1,4 @@
-"""`kontinuous get`: list builds, pipelines, or the stages of a build."""
+"""`kontinuous get`: list builds, pipelines, the stages of a build, or repositories; or show one of them in a row."""
 
 import sys
 from argparse import Namespace
@@ -8,36 +8,54 @@ from cli.build_name import build_name, current_repository
 from cli.client import Client
 from cli.output import show
 from cli.program import LocalProgram
-from cli.records import name_of
 from cli.screen import Screen
-from cli.summary import stage_table
-from cli.table import moment, seconds, table
-from shared.api_records import Build
+from cli.summary import build_table, stage_table
+from cli.table import moment, table
+from shared.api_records import Build, PipelineRecord, VisibleRepository
 from shared.errors import EXIT_SUCCESS, InputError, NotFound
 
-BUILD_HEADINGS = ("BUILD", "STATUS", "BRANCH", "COMMIT", "CREATED (UTC)", "SECONDS")
+REPOSITORY_HEADINGS = ("REPOSITORY", "BRANCH", "PERMISSION", "PRIVATE", "PIPELINE")
 
 
 def execute(args: Namespace, program: LocalProgram) -> int:
     """List what was asked for, newest first."""
-    if (args.what == "stages") != (args.build is not None):
-        raise InputError("`get stages` wants a BUILD; `get builds` and `get pipelines` take none")
-    name = build_name(args.build, program) if args.build else None
+    if args.what == "stages" and args.name is None:
+        raise InputError("`get stages` wants a BUILD: a number, or REPOSITORY/NUMBER")
     with service.chosen(program, Screen(sys.stderr)) as opened:
         match args.what:
             case "builds":
-                builds = _builds(opened.client, _repository(args, program), args.limit)
-                show(builds, args.output, lambda: _build_table(builds))
+                _show_builds(args, opened.client, program)
             case "pipelines":
-                pipelines = opened.client.pipelines()
-                rows = [(p["repository"], moment(p["created_at"])) for p in pipelines]
-                show(pipelines, args.output, lambda: table(("PIPELINE", "CREATED (UTC)"), rows))
-            case "stages" if name:
-                build = opened.client.build(name)
+                _show_pipelines(args, opened.client)
+            case "stages":
+                build = opened.client.build(build_name(args.name, program))
                 show(build["stages"], args.output, lambda: stage_table(build))
+            case "repos":
+                _show_repositories(args, opened.client)
             case _:
                 raise InputError(f"there is no list of {args.what}")
     return EXIT_SUCCESS
+
+
+def _show_builds(args: Namespace, client: Client, program: LocalProgram) -> None:
+    if args.name:
+        build = client.build(build_name(args.name, program))
+        show(build, args.output, lambda: build_table([build]))
+        return
+    builds = _builds(client, _repository(args, program), args.limit)
+    show(builds, args.output, lambda: build_table(builds))
+
+
+def _show_pipelines(args: Namespace, client: Client) -> None:
+    pipelines = [client.pipeline(args.name)] if args.name else client.pipelines()
+    show(pipelines[0] if args.name else pipelines, args.output, lambda: _pipeline_table(pipelines))
+
+
+def _show_repositories(args: Namespace, client: Client) -> None:
+    found = [each for each in client.repositories() if args.name in (None, each["repository"], each["full_name"])]
+    if args.name and not found:
+        raise NotFound(f"there is no repository {args.name} that you can see; `kontinuous get repos` lists them")
+    show(found[0] if args.name else found, args.output, lambda: table(REPOSITORY_HEADINGS, map(_repository_row, found)))
 
 
 def _repository(args: Namespace, program: LocalProgram) -> str:
@@ -60,10 +78,10 @@ def _builds(client: Client, repository: str, limit: int) -> list[Build]:
     return sorted(every, key=lambda build: build["created_at"], reverse=True)[:limit]
 
 
-def _build_table(builds: list[Build]) -> list[str]:
-    return table(BUILD_HEADINGS, map(_row, builds))
+def _pipeline_table(pipelines: list[PipelineRecord]) -> list[str]:
+    return table(("PIPELINE", "CREATED (UTC)"), ((p["repository"], moment(p["created_at"])) for p in pipelines))
 
 
-def _row(build: Build) -> tuple[str, ...]:
-    branch, sha = build["commit"]["branch"], build["commit"]["sha"][:10]
-    return str(name_of(build)), build["status"], branch, sha, moment(build["created_at"]), seconds(build["seconds"])
+def _repository_row(each: VisibleRepository) -> tuple[str, ...]:
+    flags = ("yes" if each[key] else "no" for key in ("private", "pipeline"))
+    return each["repository"], each["default_branch"], each["permission"], *flags

@@ -7,7 +7,6 @@ one line that begins with `kontinuous: `; the exit codes of `shared.errors`.
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +31,11 @@ def _our_python() -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "local")
 
 
-@dataclass(frozen=True, slots=True)
 class LocalProgram:
-    """The program to start, as the first words of its command line; tests hand in another one."""
+    """The program to start: `command` is the first words of its command line; tests hand in another one."""
 
-    command: Sequence[str] = field(default_factory=_our_python)
+    def __init__(self, command: Sequence[str] = ()) -> None:
+        self.command = command or _our_python()
 
     def environment(self) -> dict[str, str]:
         """Our own environment, with the folder of our packages first on Python's path."""

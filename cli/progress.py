@@ -6,6 +6,7 @@ Stages are shown in the order of the pipeline's progress; the log of a stage is 
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cli.client import Client
@@ -47,6 +48,11 @@ class Progress:
         self._closed = threading.Event()
         if screen.live:
             threading.Thread(target=self._tick, daemon=True).start()
+
+    def pass_over(self, stages: Iterable[Stage]) -> None:
+        """Take as shown what these stages have done so far."""
+        for stage in stages:
+            self._attempts[stage["id"], stage["attempt"]] = _Shown(begun=True, ended=True)
 
     def show(self, build: Build) -> None:
         """Show what is new in this state of the build."""

@@ -1,4 +1,7 @@
-"""A kontinuous somewhere else, as the environment names it: KONTINUOUS_URL, and a token or what one is made of."""
+"""A kontinuous somewhere else, as the environment or the file of `kontinuous login` names it.
+
+KONTINUOUS_URL and a token, or what one is made of; each variable takes the place of what is in the file.
+"""
 
 import re
 import subprocess
@@ -7,12 +10,15 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from cli.client import Client
+from cli.config import Config, read_config
 from shared.errors import InputError
 
 URL = "KONTINUOUS_URL"
 TOKEN = "KONTINUOUS_TOKEN"
 AUTH_SECRET = "KONTINUOUS_AUTH_SECRET"
 GITHUB_TOKEN = "GITHUB_TOKEN"
+LOCAL = "local"
+"""As KONTINUOUS_URL: this machine's own, whatever was saved."""
 
 _SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^/:]+):(?P<path>[^/].*)")
 """git's short form of an SSH address: `git@github.com:owner/name.git`."""
@@ -30,22 +36,39 @@ class Remote:
         return Client(self.url, self.token)
 
 
-def from_environment(environment: Mapping[str, str]) -> Remote | None:
+def named_remote(environment: Mapping[str, str]) -> Remote | None:
     """The kontinuous that commands talk to, or None for this machine's own; raises InputError where it is half named.
 
     The token is KONTINUOUS_TOKEN, or is made, as README describes, from KONTINUOUS_AUTH_SECRET and GITHUB_TOKEN.
     """
-    url = environment.get(URL, "")
-    if not url:
+    saved = read_config(environment)
+    url = environment.get(URL) or saved.url
+    if url in ("", LOCAL):
         return None
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise InputError(f"{URL} is {url!r}, not an address such as http://kontinuous:3005")
-    if token := environment.get(TOKEN, ""):
+    check_url(url)
+    if url.rstrip("/") != saved.url.rstrip("/"):
+        saved = Config()  # what was saved for one server is not sent to another
+    secret = environment.get(AUTH_SECRET, "")
+    if token := environment.get(TOKEN) or ("" if secret else saved.token):
         return Remote(url, token)
-    secret, access_token = environment.get(AUTH_SECRET, ""), environment.get(GITHUB_TOKEN, "")
+    secret, access_token = secret or saved.auth_secret, environment.get(GITHUB_TOKEN) or saved.github_token
     if not secret or not access_token:
-        raise InputError(f"{URL} is set, so {TOKEN} must be, or both {AUTH_SECRET} and {GITHUB_TOKEN}")
-    return Remote(url, _mint(secret, access_token))
+        raise InputError(
+            f"there is no token for {url}: run `kontinuous login {url}`, or set {TOKEN}, "
+            f"or {AUTH_SECRET} and {GITHUB_TOKEN}"
+        )
+    return Remote(url, mint(secret, access_token))
+
+
+def check_url(url: str) -> None:
+    """Raise InputError where this is no address of a server."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  # it raises where there is none
+    except ValueError as error:
+        raise InputError(f"{url!r} is not an address: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InputError(f"{url!r} is not an address such as http://kontinuous:3005 ({URL})")
 
 
 def origin() -> str:
@@ -68,7 +91,8 @@ def repository_of(address: str) -> str:
     return repository if re.fullmatch(r"[^/]+/[^/]+/[^/]+", repository) else ""
 
 
-def _mint(secret: str, access_token: str) -> str:
+def mint(secret: str, access_token: str) -> str:
+    """A JSON Web Token as README describes it; raises InputError where AuthSecret is not base64."""
     import jwt
 
     from shared.base64_text import decode_base64
@@ -76,5 +100,5 @@ def _mint(secret: str, access_token: str) -> str:
     try:
         key = decode_base64(secret)
     except ValueError as error:
-        raise InputError(f"{AUTH_SECRET} is not base64: {error}") from error
+        raise InputError(f"AuthSecret ({AUTH_SECRET}) is not base64: {error}") from error
     return jwt.encode({"identities": [{"access_token": access_token}]}, key, algorithm="HS256")

@@ -16,7 +16,7 @@ from typing import Any
 from cli.client import Client, NotReady, Unreachable
 from cli.locks import ClientsLock, exclusive
 from cli.program import LocalProgram
-from cli.remote import from_environment
+from cli.remote import Remote, named_remote
 from cli.screen import Screen
 from cli.service_process import ServiceProcess
 from shared.errors import KontinuousError
@@ -37,8 +37,8 @@ class Service:
 
 @contextmanager
 def chosen(program: LocalProgram, screen: Screen) -> Iterator[Service]:
-    """The service that the environment names, else this machine's own as `opened` gives it."""
-    remote = from_environment(os.environ)
+    """The service that the environment or the file of `login` names, else this machine's own as `opened` gives it."""
+    remote = named_remote(os.environ)
     if remote is not None:
         yield Service(remote.client())
         return
@@ -72,13 +72,23 @@ def opened(program: LocalProgram, screen: Screen) -> Iterator[Service]:
 def find(home: Path) -> Service | None:
     """The service that `<home>/service.json` names, if it answers."""
     try:
-        service = _service(json.loads((home / SERVICE_FILE).read_text()))
+        service = _service(_record(home))
         service.client.pipelines()
     except NotReady:
         return service  # it runs; what ails it, it says to whoever asks it for something
     except (OSError, ValueError, KeyError, KontinuousError):
         return None  # left behind by one that is gone; a new one takes its place
     return service
+
+
+def recorded(home: Path) -> Remote:
+    """Where the service says that it is, without asking it; raises OSError or ValueError where none says so."""
+    record = _record(home)
+    return Remote(str(record["url"]), str(record["token"]))
+
+
+def _record(home: Path) -> Mapping[str, Any]:
+    return dict(json.loads((home / SERVICE_FILE).read_text()))
 
 
 def _service(record: Mapping[str, Any], gone: Callable[[], bool] = lambda: False) -> Service:

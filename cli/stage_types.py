@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cli.client import Client
-from cli.remote import from_environment
+from cli.remote import named_remote
 from cli.service import find
 from shared.catalogue import STAGE_IMAGES, StageType, known_types, read_catalogue
 from shared.errors import InputError, KontinuousError, NotFound
@@ -27,11 +27,11 @@ def types_of_file(path: Path) -> Types:
 
 
 def types_there(warn: Callable[[str], None]) -> Types:
-    """The stage types of the kontinuous that KONTINUOUS_URL names, else of this machine's.
+    """The stage types of the kontinuous that one is logged in to, else of this machine's.
 
     Where the former does not answer, the built-in ones, and `warn` is told.
     """
-    remote = from_environment(os.environ)
+    remote = named_remote(os.environ)
     if remote is None:
         return types_here()
     try:

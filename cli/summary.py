@@ -1,14 +1,16 @@
 """What a finished build comes to, for people: the table of its stages, what failed, where logs and images are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from cli.records import name_of
 from cli.service import Service
-from cli.table import seconds, table
-from shared.api_records import Build, PublishedImage, Stage
+from cli.table import moment, seconds, table
+from shared.api_records import Build, NotificationProblem, PublishedImage, Stage
 from shared.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, EXIT_USER
 from shared.status import Status
 from shared.terminal_text import clean
 
+BUILD_HEADINGS = ("BUILD", "STATUS", "BRANCH", "COMMIT", "CREATED (UTC)", "SECONDS")
 HEADINGS = ("STAGE", "STATUS", "SECONDS", "IMAGE")
 
 
@@ -21,6 +23,11 @@ def exit_code(build: Build) -> int:
             return EXIT_USER
         case _:
             return EXIT_INTERRUPTED
+
+
+def build_table(builds: Iterable[Build]) -> list[str]:
+    """One row for each build."""
+    return table(BUILD_HEADINGS, map(_build_row, builds))
 
 
 def stage_table(build: Build) -> list[str]:
@@ -37,6 +44,11 @@ def report(build: Build, service: Service, tail: Callable[[Stage], list[str]]) -
 def published_images(build: Build) -> list[PublishedImage]:
     """All images that the build pushed to external registries."""
     return [image for stage in build["stages"] for image in stage["result"].get("images", [])]
+
+
+def _build_row(build: Build) -> tuple[str, ...]:
+    branch, sha = build["commit"]["branch"], build["commit"]["sha"][:10]
+    return str(name_of(build)), build["status"], branch, sha, moment(build["created_at"]), seconds(build["seconds"])
 
 
 def _digest(stage: Stage) -> str:
@@ -65,14 +77,22 @@ def _images(build: Build, service: Service) -> list[str]:
     host = f"{service.registry}/" if service.registry else ""
     lines = [f"Built:     {host}{reference} (internal registry)" for reference in built]
     for image in published_images(build):
-        lines += [f"Published: {image['name']}@{image['digest']}, tags {', '.join(image['tags'])}"]
+        lines += [f"Published: {published(image)}"]
     return lines
 
 
+def published(image: PublishedImage) -> str:
+    """An image that was pushed, by all its names."""
+    return f"{image['name']}@{image['digest']}, tags {', '.join(image['tags'])}"
+
+
 def _untold(build: Build) -> list[str]:
-    return [
-        f"Not told:  {each['type']} of its {each['event']}: {clean(each['problem'])}" for each in build["notifications"]
-    ]
+    return [f"Not told:  {untold(each)}" for each in build["notifications"]]
+
+
+def untold(problem: NotificationProblem) -> str:
+    """Who was not told of what, and why."""
+    return f"{problem['type']} of its {problem['event']}: {clean(problem['problem'])}"
 
 
 def _logs(build: Build, service: Service) -> list[str]:

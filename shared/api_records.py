@@ -324,6 +324,12 @@ class Receipt(TypedDict):
     build: int | None
 
 
+class User(TypedDict):
+    """Who the caller is: their login name at the source host; "" where nobody can tell."""
+
+    login: str
+
+
 class Health(TypedDict):
     """That all is well."""
 

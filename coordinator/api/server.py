@@ -25,6 +25,7 @@ from coordinator.api import (
     secrets,
     stage_types,
     stages,
+    user,
 )
 from coordinator.api.auth import AuthPlugin
 from coordinator.api.callers import Callers
@@ -92,6 +93,7 @@ def make_app(parts: Parts) -> JsonBottle:
     hooks.add_routes(app, parts.deliveries)
     login.add_routes(app, parts.logins)
     stage_types.add_routes(app, parts.settings.catalogue)
+    user.add_routes(app, callers)
     if parts.intake is not None:
         secrets.add_routes(app, parts.intake)
     documents.add_routes(app)

@@ -62,10 +62,11 @@ def environment(play: str = "succeed", **more: str) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A state folder of the test's own."""
+    """A state folder of the test's own, and a place for a login of its own."""
     folder = tmp_path / "state_folder"
     folder.mkdir()
     monkeypatch.setenv("KONTINUOUS_HOME", str(folder))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return folder
 
 

@@ -6,7 +6,7 @@ import json
 import jwt
 import pytest
 
-from cli.remote import from_environment, repository_of
+from cli.remote import named_remote, repository_of
 from shared.errors import InputError
 from tests.cli.conftest import Run, git
 from tests.fakes.api_server import REPOSITORY, TOKEN, ApiServer
@@ -63,14 +63,14 @@ def test_a_git_address_names_its_repository(address: str, repository: str) -> No
 
 
 def test_a_token_is_made_as_readme_describes() -> None:
-    made = from_environment({"KONTINUOUS_URL": "http://k:3005", "KONTINUOUS_AUTH_SECRET": SECRET, "GITHUB_TOKEN": "gh"})
+    made = named_remote({"KONTINUOUS_URL": "http://k:3005", "KONTINUOUS_AUTH_SECRET": SECRET, "GITHUB_TOKEN": "gh"})
     assert made is not None
     assert jwt.decode(made.token, b"k" * 32, algorithms=["HS256"]) == {"identities": [{"access_token": "gh"}]}
     assert made.token not in repr(made)
 
 
 def test_without_an_address_the_service_is_this_machines_own() -> None:
-    assert from_environment({"KONTINUOUS_TOKEN": "t", "GITHUB_TOKEN": "gh"}) is None
+    assert named_remote({"KONTINUOUS_TOKEN": "t", "GITHUB_TOKEN": "gh"}) is None
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,4 @@ def test_without_an_address_the_service_is_this_machines_own() -> None:
 )
 def test_what_is_half_named_is_refused(environment: dict[str, str]) -> None:
     with pytest.raises(InputError, match="KONTINUOUS_"):
-        from_environment(environment)
+        named_remote(environment)

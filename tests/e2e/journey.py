@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cli.config import CONFIG
 from local.engine import Engine
 from local.home import ENGINE_HOME_VARIABLE, Home, path_hash
 from shared.state_folder import HOME_VARIABLE
@@ -122,6 +123,7 @@ class Kontinuous:
     def environment(self) -> dict[str, str]:
         """The environment that the command gets."""
         own = {HOME_VARIABLE: str(self.home), ENGINE_HOME_VARIABLE: str(self.engine_home)}
+        own |= {CONFIG: str(self.scratch / "config.yml")}
         return {**os.environ, **self.variables, **own}
 
     def start(self, *arguments: object, cwd: Path | None = None) -> Running:

@@ -63,3 +63,9 @@ def test_the_wheel_holds_the_examples_with_their_hidden_files(installed: Path) -
     hidden = {path.relative_to(ROOT / "examples") for path in (ROOT / "examples").rglob(".*") if path.is_file()}
     assert hidden
     assert not [path for path in hidden if not (examples / path).is_file()]
+
+
+def test_the_wheel_holds_the_manifests_that_deploy_applies(installed: Path) -> None:
+    [manifests] = installed.parents[1].glob("lib/python*/site-packages/cli/k8s-spec.yml.example")
+    assert not manifests.is_symlink()
+    assert manifests.read_bytes() == (ROOT / "k8s-spec.yml.example").read_bytes()

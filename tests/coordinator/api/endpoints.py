@@ -96,6 +96,7 @@ ENDPOINTS = {
     ("POST", "/api/v1/hooks/{host}/{owner}/{name}"): Endpoint(Needs.SIGNATURE, 202, ping),
     ("PUT", "/api/v1/namespaces/{namespace}/secrets/{name}"): Endpoint(Needs.TOKEN, 204, body({"data": {"a": "eA=="}})),
     ("GET", "/api/v1/repos"): Endpoint(Needs.TOKEN),
+    ("GET", "/api/v1/user"): Endpoint(Needs.TOKEN),
     ("GET", "/api/v1/pipelines"): Endpoint(Needs.TOKEN),
     ("GET", "/api/v1/stage-types"): Endpoint(Needs.TOKEN),
     ("POST", "/api/v1/pipelines"): Endpoint(Needs.ADMIN, 201, new_pipeline),
