@@ -1,7 +1,7 @@
 """etcd's JSON gateway (https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway), as far as a stage needs etcd.
 
-A stage makes four calls in its life. To import `etcd3` with gRPC for them took a quarter of the CPU time of its process.
-This takes what Python has. The coordinator, which watches, uses `shared.etcd_kv`.
+A stage makes four calls in its life. Importing `etcd3` with gRPC for them took a quarter of its CPU time, and this
+takes what Python has. The coordinator, which watches, uses `shared.etcd_kv`.
 """
 
 import http.client
