@@ -71,14 +71,11 @@ class Service:
         retention = Retention(store, objects, settings.retention_builds)
         self._reconciler = Reconciler(settings, kv, launcher, changes, retention, metrics)
         self._workers: list[StatusWorker | DeliveryWorker | NotificationWorker] = []
-        self._notifications: NotificationWorker | None = None
         if forge is not None:
             self._workers.append(StatusWorker(settings, kv, store, forge))
             self._workers.append(DeliveryWorker(settings, kv, store, builds, source, forge))
-        if secrets is not None:
-            senders = notifiers(Reach(settings.notification_hosts))
-            teller = Teller(settings.kontinuous_url, senders, secrets, objects, logs)
-            self._notifications = NotificationWorker(settings, kv, store, teller)
+        self._notifications = _notification_worker(settings, kv, store, logs, objects, secrets)
+        if self._notifications is not None:
             self._workers.append(self._notifications)
         parts = Parts(
             settings=settings,
@@ -162,3 +159,18 @@ class Service:
         except InfrastructureError as error:
             log.warning("the builds that run cannot be ended yet: %s", error)
             return True
+
+
+def _notification_worker(
+    settings: Settings,
+    kv: KeyValue,
+    store: BuildStore,
+    logs: LogReader,
+    objects: ObjectStore,
+    secrets: SecretReader | None,
+) -> NotificationWorker | None:
+    if secrets is None:
+        return None
+    senders = notifiers(Reach(settings.notification_hosts))
+    teller = Teller(settings.kontinuous_url, senders, secrets, objects, logs)
+    return NotificationWorker(settings, kv, store, teller)
