@@ -55,18 +55,12 @@ class Service:
         secrets: SecretReader | None = None,
         oauth: GitHubOAuth | None = None,
     ) -> None:
-        """`forge` is the source host again, where it is more than a source; `oauth` is what people log in through.
-
-        `secrets` reads those that notifications name; without it nobody is notified.
-        """
-        store = BuildStore(kv)
-        self._settings = settings
-        self._store = store
-        self._launcher = launcher
+        """`forge` is the source host again, where it is more than a source; without `secrets` nobody is notified."""
+        self._settings, self._launcher = settings, launcher
+        self._store = store = BuildStore(kv)
         changes = BuildChanges()
         logs = LogReader(store, objects, launcher, changes)
-        builds = Builds(store, source, settings)
-        self._builds = builds
+        self._builds = builds = Builds(store, source, settings)
         metrics = Metrics()
         retention = Retention(store, objects, settings.retention_builds)
         self._reconciler = Reconciler(settings, kv, launcher, changes, retention, metrics)
