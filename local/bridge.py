@@ -8,9 +8,11 @@ from shared.errors import InfrastructureError
 
 
 def make_bridge(name: str) -> None:
-    """Make the bridge that containers without a network of their own get (those of `docker build`)."""
-    if Path(f"/sys/class/net/{name}").exists():
-        return
+    """Make the bridge that containers without a network of their own get (those of `docker build`).
+
+    One that an engine left behind is made anew: while it was down, another engine may have taken its network.
+    """
+    remove_bridge(name)
     address = free_address(Path("/proc/net/route").read_text())
     for arguments in (["add", "name", name, "type", "bridge"], ["set", name, "up"]):
         _ip("link", *arguments)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.bridge import free_address
+from local.bridge import free_address, make_bridge, remove_bridge
 from local.engine import Engine, find_engine
 from local.own_engine import Daemon, is_alive
 from shared.errors import InfrastructureError
@@ -121,3 +121,22 @@ def test_the_bridge_gets_a_network_that_no_route_has() -> None:
     default = "eth0 00000000 010011AC 0003 0 0 0 00000000 0 0 0\n"
     assert free_address(header + default) == "172.30.0.1/24"
     assert free_address(header + default + row) == "172.30.1.1/24"
+
+
+def network_of(bridge: str) -> str:
+    words = ["ip", "-4", "-brief", "address", "show", "dev", bridge]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()[2]
+
+
+@root_only
+def test_a_bridge_that_a_killed_engine_left_takes_no_network_of_anothers() -> None:
+    left, other = "kont-test-left", "kont-test-new"
+    try:
+        make_bridge(left)
+        subprocess.run(["ip", "link", "set", left, "down"], check=True)
+        make_bridge(other)
+        make_bridge(left)
+        assert network_of(left) != network_of(other)
+    finally:
+        remove_bridge(left)
+        remove_bridge(other)
