@@ -20,6 +20,9 @@ BROKEN = Path(__file__).parent / "broken.py"
 CHECKS = ["context", "claim", "report", "log", "exit code", "stop", "masking"]
 Prove = Callable[..., Done]
 
+# The first test to want an image builds it, with packages of a distribution and a compiler.
+pytestmark = pytest.mark.timeout(900, func_only=True)
+
 
 def failed(done: Done) -> list[str]:
     """The checks that the table has as failed; all seven must be in it."""
