@@ -170,11 +170,11 @@ def apply(cluster: Cluster, images: Mapping[str, str], github_url: str, **settin
         cluster.kubectl("apply", "-k", folder)
         cluster.kubectl("apply", "-k", str(team))
     # A ConfigMap that changes restarts nobody by itself.
-    for kind, name, namespace in (
-        ("deployment", "kontinuous", NAMESPACE),
-        ("statefulset", "builder", BUILDER_NAMESPACE),
+    for kind, name, namespace, settings_of_it in (
+        ("deployment", "kontinuous", NAMESPACE, values),
+        ("statefulset", "builder", BUILDER_NAMESPACE, daemon),  # which loses its images when it restarts
     ):
-        mark = {"kontinuous.io/settings": json.dumps([values, daemon])}
+        mark = {"kontinuous.io/settings": json.dumps(settings_of_it)}
         patch = {"spec": {"template": {"metadata": {"annotations": mark}}}}
         cluster.kubectl("patch", kind, name, "-n", namespace, "-p", json.dumps(patch))
 
