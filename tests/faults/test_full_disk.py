@@ -56,5 +56,5 @@ def test_a_disk_that_is_full_in_mid_build_is_named(on_a_small_disk: Kontinuous, 
         let_go(engine, on_a_small_disk, folder)
     done = run.end(90)
     assert done.exit_code == 130, done.screen[-3000:]
-    assert re.search(f"CANCELLED in .*: the disk of {on_a_small_disk.home} is full: [0-9] MB are left", done.screen)
+    assert re.search(f"CANCELLED in .*: the disk of {on_a_small_disk.home} is full: [0-9]+ MB are left", done.screen)
     wait_for(lambda: not left_behind(engine, on_a_small_disk.instance), 60)
