@@ -56,5 +56,8 @@ def test_a_disk_that_is_full_in_mid_build_is_named(on_a_small_disk: Kontinuous, 
         let_go(engine, on_a_small_disk, folder)
     done = run.end(90)
     assert done.exit_code == 130, done.screen[-3000:]
-    assert re.search(f"CANCELLED in .*: the disk of {on_a_small_disk.home} is full: [0-9]+ MB are left", done.screen)
+    said = f"CANCELLED in .*: the disk of {on_a_small_disk.home} is full: ([0-9]+) MB are left and ([0-9]+) MB needed"
+    told = re.search(said, done.screen)
+    assert told, done.screen[-3000:]
+    assert int(told[1]) < int(told[2])
     wait_for(lambda: not left_behind(engine, on_a_small_disk.instance), 60)
