@@ -83,7 +83,7 @@ def find_engine(home: Path, say: Say, environ: Mapping[str, str] = os.environ, *
     daemon = own_engine.Daemon(home)
     if not _problem(daemon.url):
         say(f"Docker engine: our own, still running at {daemon.url}")
-        return Engine(daemon.url, ours=True, to_stop=daemon if daemon.abandoned() else None)
+        return Engine(daemon.url, ours=True, to_stop=daemon if daemon.take_over() else None)
     if USUAL_SOCKET.exists() and not only_own:
         return replace(_usual(), ours=ours)
     daemon.start(say, answers=lambda: not _problem(daemon.url))

@@ -55,13 +55,17 @@ class Daemon:
         """Its network bridge; at most 15 characters. Another engine on this machine may own `docker0`."""
         return f"kont-{path_hash(self.home)}"
 
-    def abandoned(self) -> bool:
-        """Say whether the process that started it is gone, so that whoever finds it is to stop it."""
-        try:
-            owner = int((self.runtime / "owner").read_text())
-        except (OSError, ValueError):
-            return False
-        return not is_alive(owner)
+    def take_over(self) -> bool:
+        """Become the one who is to stop it, where the process that was is gone; others who find it then only use it."""
+        with _locked(self.runtime / "lock"):
+            try:
+                owner = int((self.runtime / "owner").read_text())
+            except (OSError, ValueError):
+                return False
+            if is_alive(owner):
+                return False
+            (self.runtime / "owner").write_text(str(os.getpid()))
+            return True
 
     def start(self, say: Say, answers: Callable[[], bool]) -> None:
         """Start it, installing what it needs, and wait until it `answers()`; raises InfrastructureError."""

@@ -140,3 +140,14 @@ def test_a_bridge_that_a_killed_engine_left_takes_no_network_of_anothers() -> No
     finally:
         remove_bridge(left)
         remove_bridge(other)
+
+
+@root_only
+def test_of_those_who_find_an_engine_that_was_left_one_is_to_stop_it(engine_home: Path) -> None:
+    daemon = Daemon(engine_home)
+    daemon.runtime.mkdir(parents=True)
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    (daemon.runtime / "owner").write_text(str(gone.pid))
+    assert daemon.take_over()
+    assert not daemon.take_over()
