@@ -1,6 +1,6 @@
 """Reading a stage's `params` (or a notification's `metadata`) by the schema of its type."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from shared.model import Json
 from shared.problems import quote
@@ -11,6 +11,7 @@ from shared.yaml_positions import ScalarNode
 
 # How alike an unknown param must be to a known one to be warned of: `comand` is, `user` and `username` are not.
 _NEAR_MISS = 0.8
+_UNKNOWN = Param()
 
 
 def read_params(stage: Section, schema: ParamSchema, has_secrets: bool) -> dict[str, Json]:
@@ -21,7 +22,7 @@ def read_params(stage: Section, schema: ParamSchema, has_secrets: bool) -> dict[
     field = stage.given("params")
     children = _by_canonical_name(field, schema) if field else {}
     params = {
-        name: _read_param(child, schema.params.get(name, Param()), has_secrets) for name, child in children.items()
+        name: _read_param(child, schema.params.get(name, _UNKNOWN), has_secrets) for name, child in children.items()
     }
     parent = stage.field if field is None else field
     for name, param in schema.params.items():
@@ -40,22 +41,23 @@ def read_params(stage: Section, schema: ParamSchema, has_secrets: bool) -> dict[
 
 def _by_canonical_name(field: Field, schema: ParamSchema) -> dict[str, Field]:
     found: dict[str, Field] = {}
+    canonical, known = schema.canonical_names, schema.names
+    only_known = schema.rules.get("additionalProperties") is False  # the rules refuse what is unknown
     for key, child in field.pairs():
-        name = schema.canonical(key.text)
+        name = canonical.get(key.text, key.text)
         if complaint := param_name(key.text) or (variable_name(key.text) if schema.variables else ""):
             field.findings.error(key, child.path, f"the name {quote(key.text)} {complaint}")
         elif name in found:
             field.findings.error(key, child.path, f"is given twice, also as {found[name].path}")
         else:
-            _warn_of_near_miss(key, child, schema)
+            if key.text not in known and not only_known:
+                _warn_of_near_miss(key, child, known)
             found[name] = child
     return found
 
 
-def _warn_of_near_miss(key: ScalarNode, child: Field, schema: ParamSchema) -> None:
-    if key.text in schema.names or schema.rules.get("additionalProperties") is False:
-        return  # known, or refused by the rules
-    if nearest := child.findings.nearest(key.text, schema.names, _NEAR_MISS):
+def _warn_of_near_miss(key: ScalarNode, child: Field, known: Iterable[str]) -> None:
+    if nearest := child.findings.nearest(key.text, known, _NEAR_MISS):
         child.findings.warn(key, child.path, f"{quote(key.text)} is not a known param; did you mean {nearest}?")
 
 

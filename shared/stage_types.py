@@ -54,9 +54,10 @@ class ParamSchema:
         own = tuple(name for canonical, param in self.params.items() for name in (canonical, *param.aliases))
         return (*own, *self.rules.get("properties", ()))
 
-    def canonical(self, name: str) -> str:
-        """The name that an alias stands for; any other name is returned as it is."""
-        return next((known for known, param in self.params.items() if name in param.aliases), name)
+    @property
+    def canonical_names(self) -> Mapping[str, str]:
+        """The param that each alias stands for."""
+        return {alias: name for name, param in self.params.items() for alias in param.aliases}
 
 
 _JSON_TYPES: Mapping[ParamKind, Mapping[str, Json]] = {

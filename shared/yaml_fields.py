@@ -16,6 +16,8 @@ from shared.yaml_positions import ListNode, MapNode, Node, ScalarNode
 
 T = TypeVar("T")
 
+_INTEGER = re.compile("-?[0-9]{1,18}")
+_DECIMAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}")
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -214,8 +216,8 @@ def _scalar_json(scalar: ScalarNode) -> Json:
         return None
     if text in ("true", "false"):
         return text == "true"
-    if re.fullmatch("-?[0-9]{1,18}", text) and str(int(text)) == text:
+    if _INTEGER.fullmatch(text) and str(int(text)) == text:
         return int(text)
-    if re.fullmatch(r"-?[0-9]{1,18}\.[0-9]{1,18}", text) and repr(float(text)) == text:
+    if _DECIMAL.fullmatch(text) and repr(float(text)) == text:
         return float(text)
     return text

@@ -20,6 +20,7 @@ MAX_DEPTH = 20
 # 64 KiB can hold 32,000 one-letter values, which alone would take most of the 200 ms that a file may take.
 MAX_NODES = 10_000
 
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")
 _READINGS = {"bool": "a boolean", "int": "a number", "float": "a number", "null": "null", "timestamp": "a date"}
 
 
@@ -135,7 +136,9 @@ class _TreeBuilder:
         self._nodes += 1
         if self._nodes > MAX_NODES:
             self._findings.fail(place, "", f"the file holds more than {MAX_NODES} keys and values")
-        self._refuse_references(event, place)
+        anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
+        if anchor or tag:
+            self._refuse_reference(place, isinstance(event, yaml.AliasEvent), anchor, tag)
         if depth > MAX_DEPTH:
             self._findings.fail(place, "", f"the file is nested deeper than {MAX_DEPTH} levels")
         match event:
@@ -167,20 +170,18 @@ class _TreeBuilder:
 
     def _scalar(self, place: Node, event: yaml.ScalarEvent) -> ScalarNode:
         text: str = event.value
-        if re.search("[\0\ud800-\udfff]", text):
+        if _UNUSABLE.search(text):
             self._findings.error(place, "", f"{quote(text)} holds a character that no program can take in an argument")
         return ScalarNode(place.line, place.column, text, event.style is None or event.style == "")
 
-    def _refuse_references(self, event: yaml.Event, place: Node) -> None:
-        anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
-        if isinstance(event, yaml.AliasEvent):
-            self._findings.error(place, "", f"aliases (*{clip(str(anchor))}) are not allowed; write the value out")
+    def _refuse_reference(self, place: Node, alias: bool, anchor: str | None, tag: str | None) -> None:
+        if alias:
+            message = f"aliases (*{clip(str(anchor))}) are not allowed; write the value out"
         elif anchor:
-            self._findings.error(
-                place, "", f"anchors (&{clip(anchor)}) are not allowed; write the value where it is used"
-            )
-        elif tag:
-            self._findings.error(place, "", f"tags ({clip(tag)}) are not allowed; quote a value to make it a text")
+            message = f"anchors (&{clip(anchor)}) are not allowed; write the value where it is used"
+        else:
+            message = f"tags ({clip(str(tag))}) are not allowed; quote a value to make it a text"
+        self._findings.error(place, "", message)
 
 
 def _start(event: yaml.Event) -> Node:

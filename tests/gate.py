@@ -87,7 +87,9 @@ class Gate:
             for key, _ in ready.select():
                 self._flowing.wait()
                 data = key.fileobj.recv(_PIECE)  # type: ignore[union-attr]
-                if not data or (key.data is client and self._cut.is_set()):
+                if not data:
+                    return
+                if key.data is client and self._cut.is_set():
                     self._cut.clear()
                     return
                 key.data.sendall(data)
