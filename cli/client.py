@@ -21,7 +21,7 @@ from shared.api_records import (
     VisibleRepository,
 )
 from shared.errors import Conflict, InfrastructureError, InputError, KontinuousError, NotFound, TokenRefused
-from shared.model import Json
+from shared.json_value import Json
 
 TIMEOUT_S = 30.0
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

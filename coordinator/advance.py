@@ -13,8 +13,9 @@ from coordinator.fitting import fit
 from coordinator.verdict import Limits, Sight, judge
 from shared import keys
 from shared.clock import seconds_between, timestamp
-from shared.model import DOCKER_PUBLISH, Attempt, Build, Stage, StageReport
+from shared.model import DOCKER_PUBLISH, Attempt, Build, Stage
 from shared.ports import JobPhase, JobRef, JobState
+from shared.stage_contract import StageReport
 from shared.status import Fault, Status, may_become
 
 MAX_ATTEMPTS = 3

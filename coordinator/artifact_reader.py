@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shared import keys
 from shared.errors import NotFound, ObjectMissing
 from shared.model import Repository
-from shared.ports import ObjectStore
+from shared.store_ports import ObjectStore
 
 UNKNOWN = "application/octet-stream"
 

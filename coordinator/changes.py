@@ -2,7 +2,7 @@
 
 import threading
 
-from shared.ports import Change
+from shared.store_ports import Change
 
 
 class BuildChanges:

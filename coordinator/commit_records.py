@@ -4,7 +4,7 @@ from coordinator.outbox import Outbox
 from coordinator.statuses import CommitRecord
 from shared import keys
 from shared.model import Build
-from shared.ports import KeyValue
+from shared.store_ports import KeyValue
 
 _MAX_RACES = 50
 

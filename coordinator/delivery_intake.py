@@ -15,7 +15,7 @@ from coordinator.tokens import Tokens
 from shared.clock import utc_now
 from shared.errors import InputError, NotFound
 from shared.model import Repository
-from shared.ports import KeyValue
+from shared.store_ports import KeyValue
 
 MAX_DELIVERY_BYTES = 25 * 1024 * 1024
 """GitHub sends no larger ones."""

@@ -13,7 +13,7 @@ from shared.clock import timestamp, utc_now
 from shared.codec import decode, encode
 from shared.errors import StoreError
 from shared.model import Repository
-from shared.ports import KeyValue
+from shared.store_ports import KeyValue
 
 HOLD_S = 120
 """Longer than it takes to ask GitHub for a commit and its file."""

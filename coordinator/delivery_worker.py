@@ -23,7 +23,8 @@ from shared.codec import decode
 from shared.errors import InfrastructureError, InputError, KontinuousError, NotFound, TokenRefused
 from shared.github_status import CONTEXT, of_refusal
 from shared.model import Build, Repository, Trigger
-from shared.ports import KeyValue, SourceHost, StatusHost
+from shared.ports import SourceHost, StatusHost
+from shared.store_ports import KeyValue
 
 WORKERS = 4
 HELD_S = 1.0

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from shared.codec import encode
-from shared.model import Attempt, Build, Json
+from shared.json_value import Json
+from shared.model import Attempt, Build
 
 MAX_BUILD_BYTES = 512 * 1024
 MAX_NEW_BUILD_BYTES = 256 * 1024

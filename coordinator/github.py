@@ -11,7 +11,8 @@ from coordinator.github_api import TIMEOUTS_S, GitHubApi, Refused
 from coordinator.links import github_api_url, github_host, repository_path, status_path
 from shared.errors import Conflict, InputError, NotFound
 from shared.github_status import CommitStatus
-from shared.model import Commit, Json, Repository
+from shared.json_value import Json
+from shared.model import Commit, Repository
 from shared.ports import Access, RepositoryInfo
 
 MAX_FILE_BYTES = 64 * 1024

@@ -17,7 +17,8 @@ from coordinator.store import BuildStore
 from shared import keys
 from shared.errors import InfrastructureError, ObjectMissing
 from shared.model import Attempt, Build, Repository, Stage
-from shared.ports import JobRef, Launcher, ObjectStore
+from shared.ports import JobRef, Launcher
+from shared.store_ports import ObjectStore
 
 FIRST_PAUSE_S = 0.2
 HEAD_BYTES = 256

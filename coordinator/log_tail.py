@@ -4,7 +4,7 @@ from coordinator.log_reader import LogReader
 from shared import keys
 from shared.errors import StoreError
 from shared.model import Build, Stage
-from shared.ports import ObjectStore
+from shared.store_ports import ObjectStore
 
 TAIL_BYTES = 8 * 1024
 UNREADABLE = "(its log cannot be read at the moment)"

@@ -14,17 +14,9 @@ from coordinator.settings import Settings
 from shared import github_status, keys
 from shared.codec import encode
 from shared.errors import InputError
-from shared.model import (
-    BUILT_IN_TYPES,
-    COMMAND,
-    DOCKER_BUILD,
-    DOCKER_PUBLISH,
-    Attempt,
-    Build,
-    Json,
-    Stage,
-    StageContext,
-)
+from shared.json_value import Json
+from shared.model import BUILT_IN_TYPES, COMMAND, DOCKER_BUILD, DOCKER_PUBLISH, Attempt, Build, Stage
+from shared.stage_contract import StageContext
 
 CONTEXT_VERSION = 1
 MAX_VARIABLE_BYTES = 128 * 1024  # Linux: MAX_ARG_STRLEN, the most that one environment variable may have

@@ -4,7 +4,7 @@ from coordinator.notices import NotificationRecord
 from coordinator.outbox import Outbox
 from shared import keys
 from shared.model import Build
-from shared.ports import KeyValue
+from shared.store_ports import KeyValue
 
 
 class NotificationRecords(Outbox[NotificationRecord]):

@@ -20,7 +20,7 @@ from shared import keys
 from shared.clock import seconds_between, timestamp
 from shared.errors import KontinuousError
 from shared.model import Build
-from shared.ports import KeyValue
+from shared.store_ports import KeyValue
 
 REFUSAL = Range(10, 300)
 """Somebody has to make a Secret first, or to grant a right."""

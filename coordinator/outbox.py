@@ -13,7 +13,7 @@ from shared.clock import timestamp, utc_now
 from shared.codec import decode, encode
 from shared.errors import InputError
 from shared.model import Build, Repository
-from shared.ports import KeyValue
+from shared.store_ports import KeyValue
 
 HOLD_S = 60
 """Longer than any one post takes; who holds a record for longer has died."""

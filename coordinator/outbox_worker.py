@@ -17,7 +17,7 @@ from coordinator.store import BuildStore, Stored
 from shared.clock import timestamp
 from shared.errors import KontinuousError
 from shared.model import Build
-from shared.ports import KeyValue
+from shared.store_ports import KeyValue
 
 WORKERS = 4
 TOGETHER_S = 0.2

@@ -23,7 +23,8 @@ from shared import keys
 from shared.clock import utc_now
 from shared.errors import InfrastructureError, KontinuousError
 from shared.model import Build
-from shared.ports import KeyValue, Launcher
+from shared.ports import Launcher
+from shared.store_ports import KeyValue
 
 WORKERS = 8
 LOOK_AGAIN_S = 1.0

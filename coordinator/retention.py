@@ -8,7 +8,7 @@ from coordinator.store import BuildStore
 from shared import keys
 from shared.errors import Conflict, NotFound
 from shared.model import Build, Repository
-from shared.ports import ObjectStore
+from shared.store_ports import ObjectStore
 
 log = logging.getLogger(__name__)
 

@@ -29,7 +29,8 @@ from coordinator.status_worker import StatusWorker
 from coordinator.store import BuildStore
 from coordinator.telling import Teller
 from shared.errors import Conflict, InfrastructureError, NotFound
-from shared.ports import KeyValue, Launcher, ObjectStore, SecretIntake, SecretReader, SourceHost
+from shared.ports import Launcher, SecretIntake, SecretReader, SourceHost
+from shared.store_ports import KeyValue, ObjectStore
 
 POLL_S = 0.2
 TELLING_S = 5.0

@@ -14,7 +14,8 @@ from coordinator.tokens import Tokens
 from shared import keys
 from shared.errors import NotFound
 from shared.model import Build
-from shared.ports import KeyValue, StatusHost
+from shared.ports import StatusHost
+from shared.store_ports import KeyValue
 
 log = logging.getLogger(__name__)
 

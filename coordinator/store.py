@@ -12,8 +12,9 @@ from shared import keys
 from shared.clock import timestamp
 from shared.codec import decode, encode
 from shared.errors import Conflict, InputError, NotFound, StoreError
-from shared.model import Build, PipelineRecord, Repository, StageReport
-from shared.ports import Entry, KeyValue
+from shared.model import Build, PipelineRecord, Repository
+from shared.stage_contract import StageReport
+from shared.store_ports import Entry, KeyValue
 
 T = TypeVar("T")
 

@@ -8,7 +8,8 @@ from coordinator.log_tail import last_lines
 from coordinator.notices import Event, Notice, notification_of
 from shared.errors import InputError
 from shared.model import Build, Notification
-from shared.ports import ObjectStore, SecretReader
+from shared.ports import SecretReader
+from shared.store_ports import ObjectStore
 
 
 class Teller:

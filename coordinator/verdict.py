@@ -10,8 +10,9 @@ from datetime import datetime
 
 from shared.clock import seconds_between, timestamp
 from shared.keys import STAGE_CONTAINER, USER_CONTAINER
-from shared.model import COMMAND, Attempt, StageReport, StageSpec
+from shared.model import COMMAND, Attempt, StageSpec
 from shared.ports import JobPhase, JobState
+from shared.stage_contract import StageReport
 from shared.status import Fault, ReportStatus, Status
 
 KILLED = 137  # 128 + SIGKILL, which is also how the kernel ends what ran out of memory

@@ -16,7 +16,7 @@ from requests import RequestException, Response
 from urllib3.exceptions import HTTPError
 
 from shared.errors import InfrastructureError
-from shared.model import Json
+from shared.json_value import Json
 
 CALL_S = 120
 PULL_SILENCE_S = 300

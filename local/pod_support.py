@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from shared.errors import InfrastructureError
-from shared.model import Json
+from shared.json_value import Json
 from shared.ports import Manifest
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 
-from shared.model import Json
+from shared.json_value import Json
 
 MOST_LISTED_BYTES = 64 * 1024
 """So much of a report may its list of artifacts be, as JSON; all are kept, listed or not."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, fields
 
 from shared.codec import from_json
 from shared.errors import InputError
-from shared.model import BUILT_IN_TYPES, Json
+from shared.json_value import Json
+from shared.model import BUILT_IN_TYPES
 from shared.pipeline_stages import RESOURCE_KEYS
 from shared.stage_types import STAGE_TYPES, ParamSchema
 

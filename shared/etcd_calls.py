@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from shared.errors import InputError, StoreError, StoreRefused
-from shared.ports import Entry
+from shared.store_ports import Entry
 
 _PAUSE_S = 0.3
 _LOOK_FOR_S = 1.0

@@ -13,7 +13,7 @@ from typing import Any
 
 from shared.errors import StoreRefused
 from shared.etcd_calls import TokenRefusedError, error_of, host_and_port, is_absent, is_at, put_once
-from shared.ports import Entry
+from shared.store_ports import Entry
 
 Json = Any
 

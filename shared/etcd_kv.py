@@ -14,7 +14,7 @@ from shared.errors import StoreError
 from shared.etcd_calls import TokenRefusedError, error_of, host_and_port, is_absent, is_at, put_once
 from shared.etcd_messages import prepare_messages
 from shared.etcd_watch import ResumingWatch, Stream
-from shared.ports import Change, Entry
+from shared.store_ports import Change, Entry
 
 T = TypeVar("T")
 

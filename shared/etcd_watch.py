@@ -6,7 +6,7 @@ from threading import Event, Thread
 from typing import Any
 
 from shared.errors import StoreError, StoreRefused
-from shared.ports import Change, Entry
+from shared.store_ports import Change, Entry
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0

@@ -26,6 +26,8 @@ _UNREACHABLE = re.compile(
 _REFUSED = re.compile(r"authentication failed|could not read (username|password)|returned error: 40[13]", re.IGNORECASE)
 _NO_REPOSITORY = re.compile(r"repository .* not found|returned error: 404", re.IGNORECASE)
 
+_BRANCHES = "+refs/heads/*:refs/remotes/origin/*"
+
 _SETTINGS = {
     # The clone belongs to another user id than the one that will work on it.
     "safe.directory": "*",
@@ -61,8 +63,7 @@ class Checkout:
         with tempfile.TemporaryDirectory(prefix="git-") as scratch:
             self._environment = _environment(self._store_login(Path(scratch)))
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._must("init", "--quiet", ".")
-            self._must("remote", "add", "origin", self._url)
+            self._must("init", "--quiet", f"--template={self._template(Path(scratch))}", ".")
             self._fetch()
             self._must("checkout", "--quiet", "--detach", self._commit)
             if (self._folder / ".gitmodules").exists():
@@ -75,9 +76,21 @@ class Checkout:
             if self._child is not None:
                 os.killpg(self._child.pid, signal.SIGKILL)
 
+    def _template(self, scratch: Path) -> Path:
+        """What a new repository begins with: the remote, and none of the sample hooks."""
+        folder = scratch / "template"
+        folder.mkdir()
+        url = self._url.replace("\\", "\\\\").replace('"', '\\"')
+        config = folder / "config"
+        config.write_text(f'[remote "origin"]\n\turl = "{url}"\n\tfetch = {_BRANCHES}\n')
+        config.chmod(0o666)  # like all in the workspace
+        return folder
+
     def _fetch(self) -> None:
         answer = self._fetched([self._commit], "--depth=1")
-        if answer and self._ref:
+        if not answer:
+            return
+        if self._ref:
             answer = self._fetched([self._ref], "--depth=1")
         if not self._has_commit():
             answer = self._fetch_everything()
@@ -86,21 +99,23 @@ class Checkout:
 
     def _fetch_everything(self) -> str:
         options = ["--unshallow"] if (self._folder / ".git/shallow").exists() else []
-        return self._fetched(["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"], *options)
+        return self._fetched([_BRANCHES, "+refs/tags/*:refs/tags/*"], *options)
 
     def _fetched(self, refs: list[str], *options: str) -> str:
-        """Fetch, and again where the server seems to be down for a moment; return git's complaint, or ""."""
+        """Fetch, and again where the server seems to be down for a moment; "" where it worked, else git's complaint."""
         for attempt in range(1, _TRIES + 1):
             code, answer = self._git(
                 "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", *options, "origin", *refs
             )
-            if code == 0 or not _UNREACHABLE.search(answer):
+            if code == 0:
+                return ""
+            if not _UNREACHABLE.search(answer):
                 break
             if attempt == _TRIES:
                 raise InfrastructureError(f"{self._url} cannot be reached: {answer}")
             self._cancelled.wait(_PAUSE_S * attempt)
         self._raise_for_access(answer)
-        return answer
+        return answer or f"git fetch failed with exit code {code}"
 
     def _raise_for_access(self, answer: str) -> None:
         if _REFUSED.search(answer):

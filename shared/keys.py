@@ -6,8 +6,10 @@ They are spelled here and nowhere else.
 import hashlib
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from shared.model import Repository
+if TYPE_CHECKING:
+    from shared.model import Repository
 
 # etcd. Only the coordinator writes below STATE, only stages below REPORTS.
 STATE = "/kontinuous/state/"
@@ -77,52 +79,54 @@ def stage_ids(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def pipeline_key(repository: Repository) -> str:
+def pipeline_key(repository: "Repository") -> str:
     """Where a repository's pipeline record is stored."""
     return f"{PIPELINES}{repository}"
 
 
-def commit_key(repository: Repository, sha: str) -> str:
+def commit_key(repository: "Repository", sha: str) -> str:
     """Where it is stored what GitHub shows of a commit."""
     return f"{COMMITS}{repository}/{sha}"
 
 
-def delivery_key(repository: Repository, sha: str) -> str:
+def delivery_key(repository: "Repository", sha: str) -> str:
     """Where the deliveries of a webhook are stored that are about one commit."""
     return f"{DELIVERIES}{repository}/{sha}"
 
 
-def notification_key(repository: Repository, number: int) -> str:
+def notification_key(repository: "Repository", number: int) -> str:
     """Where it is stored who was told of a build."""
     return f"{NOTIFICATIONS}{repository}/{number:08d}"
 
 
-def repository_of_delivery(key: str) -> Repository:
+def repository_of_delivery(key: str) -> "Repository":
     """The repository that a delivery's key names."""
+    from shared.model import Repository  # a stage needs keys, and not the model
+
     return Repository(*key.removeprefix(DELIVERIES).split("/")[:3])
 
 
-def hook_path(repository: Repository) -> str:
+def hook_path(repository: "Repository") -> str:
     """The path of the API that a pipeline's webhook delivers to."""
     return f"/api/v1/hooks/{repository}"
 
 
-def builds_prefix(repository: Repository) -> str:
+def builds_prefix(repository: "Repository") -> str:
     """Below which all builds of a repository are stored, in the order of their numbers."""
     return f"{BUILDS}{repository}/"
 
 
-def build_key(repository: Repository, number: int) -> str:
+def build_key(repository: "Repository", number: int) -> str:
     """Where one build is stored; the number is padded so that etcd's order is the builds' order."""
     return f"{builds_prefix(repository)}{number:08d}"
 
 
-def reports_prefix(repository: Repository, number: int) -> str:
+def reports_prefix(repository: "Repository", number: int) -> str:
     """Below which the reports of one build's attempts are stored."""
     return f"{REPORTS}{repository}/{number:08d}/"
 
 
-def report_key(repository: Repository, number: int, stage_id: str, attempt: int) -> str:
+def report_key(repository: "Repository", number: int, stage_id: str, attempt: int) -> str:
     """Where one attempt reports: the only key that its stage writes."""
     return f"{reports_prefix(repository, number)}{stage_id}/{attempt}"
 
@@ -132,17 +136,17 @@ def build_key_of_report(key: str) -> str:
     return BUILDS + key.removeprefix(REPORTS).rsplit("/", 2)[0]
 
 
-def objects_prefix(repository: Repository, number: int) -> str:
+def objects_prefix(repository: "Repository", number: int) -> str:
     """Below which S3 holds everything of one build."""
     return f"{repository}/{number:08d}/"
 
 
-def attempt_prefix(repository: Repository, number: int, stage_id: str, attempt: int) -> str:
+def attempt_prefix(repository: "Repository", number: int, stage_id: str, attempt: int) -> str:
     """Below which S3 holds everything of one attempt; ends with a slash."""
     return f"{objects_prefix(repository, number)}{stage_id}/{attempt}/"
 
 
-def log_prefix(repository: Repository, number: int, stage_id: str, attempt: int) -> str:
+def log_prefix(repository: "Repository", number: int, stage_id: str, attempt: int) -> str:
     """Below which one attempt's log is kept; ends with a slash."""
     return f"{attempt_prefix(repository, number, stage_id, attempt)}log/"
 
@@ -162,12 +166,12 @@ def log_chunk_offset(key: str) -> int:
     return int(key.rsplit("chunk-", 1)[1])
 
 
-def artifacts_prefix(repository: Repository, number: int, stage_id: str, attempt: int) -> str:
+def artifacts_prefix(repository: "Repository", number: int, stage_id: str, attempt: int) -> str:
     """Below which one attempt's artifacts are kept, under their paths in the workspace; ends with a slash."""
     return f"{attempt_prefix(repository, number, stage_id, attempt)}artifacts/"
 
 
-def image_repository(repository: Repository) -> str:
+def image_repository(repository: "Repository") -> str:
     """The path, without a host, of a repository's images in the internal registry; no two repositories share one."""
     return "/".join(_path_component(part) for part in (repository.host, repository.owner, repository.name))
 
@@ -179,14 +183,14 @@ def _path_component(part: str) -> str:
     return f"{slug(part)}-{hashlib.sha256(part.encode()).hexdigest()[:8]}"
 
 
-def job_name(repository: Repository, number: int, stage_id: str, attempt: int) -> str:
+def job_name(repository: "Repository", number: int, stage_id: str, attempt: int) -> str:
     """The name of an attempt's Job: `<pipeline>-<build>-<stage>-<attempt>-<hash>`, at most 63 characters."""
     digest = hashlib.sha256(f"{repository}/{number}/{stage_id}/{attempt}".encode()).hexdigest()[:8]
     tail = f"-{number}-{slug(stage_id, 24)}-{attempt}-{digest}"
     return slug(repository.name, MAX_NAME - len(tail)) + tail
 
 
-def build_secret_name(repository: Repository, number: int, run: int) -> str:
+def build_secret_name(repository: "Repository", number: int, run: int) -> str:
     """The name of the Secret that carries our own credentials for one run of a build; it goes at that run's end."""
     digest = hashlib.sha256(f"{repository}/{number}/{run}".encode()).hexdigest()[:8]
     tail = f"-{number}-{digest}"

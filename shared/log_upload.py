@@ -11,7 +11,7 @@ from shared.patience import Deadline, keep_trying
 from shared.stage_log import StageLog
 
 if TYPE_CHECKING:
-    from shared.ports import ObjectStore
+    from shared.store_ports import ObjectStore
 
 CHUNK_BYTES = 4 * 1024 * 1024
 CHUNK_SECONDS = 5.0

@@ -1,17 +1,14 @@
-"""The records of kontinuous as frozen dataclasses: a pipeline file, a build, what a stage gets and gives.
+"""The records of kontinuous as frozen dataclasses: a pipeline file, a build with its stages and attempts.
 
-`shared.codec` turns each of them into JSON and back. Times are UTC ISO-8601 strings with milliseconds
-(`2026-01-31T12:00:00.000Z`); durations are seconds.
+`shared.codec` turns each of them into JSON and back; what a stage gets and gives is in `shared.stage_contract`.
+Times are UTC ISO-8601 strings with milliseconds (`2026-01-31T12:00:00.000Z`); durations are seconds.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from shared.status import Fault, ReportStatus, Status, roll_up
-
-Json = Any
-"""A JSON value: None, bool, int, float, str, list or dict of the same."""
+from shared.json_value import Json
+from shared.status import Fault, Status, roll_up
 
 DOCKER_BUILD = "docker_build"
 DOCKER_PUBLISH = "docker_publish"
@@ -222,77 +219,3 @@ class PipelineRecord:
     token: str = field(default="", repr=False)
     hook_secret: str = field(default="", repr=False)
     deleted_at: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StageContext:
-    """The one document a stage gets, as JSON in the variable KONTINUOUS_CONTEXT; docs/stage-contract.md explains it.
-
-    `image` is the image built before as `path@sha256:…`, without a registry's host, or "".
-    `registry` is the internal registry as the Docker engine that the stage uses sees it.
-    `docker_host` is that engine's address, or "" for a stage that needs none.
-    `status_url` is where GitHub takes the stage's commit status, or "" where none is wanted.
-    """
-
-    version: int
-    pipeline: str
-    pipeline_name: str
-    build: int
-    stage: str
-    stage_name: str
-    stage_type: str
-    attempt: int
-    namespace: str
-    commit: str
-    ref: str
-    branch: str
-    clone_url: str
-    params: Mapping[str, Json]
-    secrets: tuple[str, ...]
-    artifacts: tuple[str, ...]
-    image: str
-    image_repository: str
-    registry: str
-    docker_host: str
-    kv_address: str
-    s3_url: str
-    s3_bucket: str
-    s3_region: str
-    report_key: str
-    log_prefix: str
-    artifacts_prefix: str
-    kontinuous_url: str = ""
-    build_url: str = ""
-    status_url: str = ""
-    status_context: str = ""
-    timeout_s: int = 3600
-    patience_s: int = 600
-
-
-@dataclass(frozen=True, slots=True)
-class StageReport:
-    """What a stage writes of its attempt, under its report key in etcd.
-
-    `work_began` says whether anything of the user's may have run. `github` says whether GitHub took the
-    stage's status: "taken", "refused: …", or "" where none was asked for. `writer` tells two pods apart.
-    """
-
-    status: ReportStatus
-    writer: str
-    reason: str = ""
-    fault: Fault | None = None
-    exit_code: int | None = None
-    result: Mapping[str, Json] = field(default_factory=dict)
-    log_bytes: int = 0
-    work_began: bool = False
-    github: str = ""
-    warnings: tuple[str, ...] = ()
-    timings: Mapping[str, float] = field(default_factory=dict)
-    started_at: str = ""
-    finished_at: str = ""
-
-    @classmethod
-    def unreadable(cls, problem: str) -> "StageReport":
-        """Stands for a report that does not keep the contract: a failure of the stage's image."""
-        reason = f"the stage's report cannot be read: {problem}"
-        return cls(ReportStatus.FAIL, writer="", reason=reason, fault=Fault.INFRASTRUCTURE, work_began=True)

@@ -13,7 +13,7 @@ from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from shared.model import Json
+from shared.json_value import Json
 
 _LONGEST_MESSAGE = 200
 

@@ -1,55 +1,31 @@
 """The runtime of a stage: everything that the stage contract asks for, around one function that does the work.
 
 `run_stage(execute, clone=…)` starts the clone, reports RUNNING, calls `execute`, keeps the artifacts, archives the
-log, reports how it ended and exits. docs/stage-contract.md is the contract; this is its Python side.
+log, reports how it ended and exits. docs/stage-contract.md is the contract; this and `shared.stage_life` are its
+Python side: here is only what is needed until the clone runs, and beside that the rest is imported.
 """
 
 import os
-import socket
 import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from shared import keys
-from shared.clock import timestamp
-from shared.errors import (
-    EXIT_INFRASTRUCTURE,
-    EXIT_SUCCESS,
-    InfrastructureError,
-    InputError,
-    Interrupted,
-    KontinuousError,
-    StoreError,
-    UserWorkFailed,
-)
+from shared.errors import EXIT_INFRASTRUCTURE, KontinuousError
 from shared.git import Checkout
-from shared.github_status import RUNNING, of_status
-from shared.interruption import Interruption
-from shared.log_upload import LogUploader
-from shared.model import Json, StageReport
-from shared.patience import Patience, keep_trying
 from shared.stage_input import Folders, StageInput, read_input
-from shared.stage_log import StageLog
-from shared.stage_report import Outcome, Reporter, final_report
-from shared.stage_run import Execute, StageRun
-from shared.stage_status import StageStatus
-from shared.stage_stores import open_objects, open_reports
-from shared.status import ReportStatus, Status
 from shared.workspace import ClonedWorkspace
 
-__all__ = ["Execute", "Folders", "StageRun", "run_stage"]
+if TYPE_CHECKING:
+    from shared.stage_run import Execute
 
-# Told to stop, a stage has 20 s: its children get 8 of them (shared.interruption), then the log, then the report.
-_LOG_BY_S = 11.0
-_REPORT_BY_S = 15.0
+__all__ = ["Folders", "run_stage"]
 
 
 def run_stage(
-    execute: Execute,
+    execute: "Execute",
     *,
     clone: bool,
     folders: Folders | None = None,
@@ -75,11 +51,14 @@ def run_stage(
     os._exit(code)
 
 
-def _be_stage(execute: Execute, clone: bool, folders: Folders) -> int:
+def _be_stage(execute: "Execute", clone: bool, folders: Folders) -> int:
     stdout = _take_stdout()
     given = read_input(os.environ, folders)
+    workspace = _cloning(given, folders.workspace) if clone else None
+    from shared.stage_life import StageLife
+
     with tempfile.TemporaryDirectory(prefix="stage-", dir=folders.scratch) as scratch:
-        return _Stage(given, folders, Path(scratch), stdout, clone=clone).live(execute)
+        return StageLife(given, workspace, Path(scratch), stdout).live(execute)
 
 
 def _take_stdout() -> int:
@@ -87,142 +66,6 @@ def _take_stdout() -> int:
     stdout = os.dup(1)
     os.dup2(2, 1)
     return stdout
-
-
-class _Stage:
-    """One attempt from its first report to its last."""
-
-    def __init__(self, given: StageInput, folders: Folders, scratch: Path, stdout: int, *, clone: bool) -> None:
-        context, credentials = given.context, given.credentials
-        self._patience = Patience(context.patience_s)
-        self._interruption = Interruption(self._patience.hurry)
-        self._clone = _cloning(given, folders.workspace) if clone else None
-        self._given = given
-        self._log = StageLog(scratch / "log", stdout, given.masked.values(), self._interruption)
-        self._run = StageRun(given, self._log, self._clone)
-        self._uploader = LogUploader(self._log, lambda: open_objects(context, credentials), context.log_prefix)
-        self._writer = f"{socket.gethostname()}-{os.urandom(8).hex()}"
-        self._reporter = Reporter(open_reports(context, credentials), context.report_key, self._writer)
-        self._status = StageStatus(context, credentials.get(keys.GITHUB_TOKEN, ""))
-        self._claimed = False
-        self._started_at = timestamp()
-
-    def live(self, execute: Execute) -> int:
-        """Do everything; returns the exit code."""
-        try:
-            outcome = self._work(execute)
-        except BaseException as error:
-            self._interruption.hold()
-            outcome = self._failed(error)
-        self._interruption.hold()
-        if self._clone is not None:
-            self._clone.end()
-        return EXIT_SUCCESS if outcome is None else self._end(outcome)
-
-    def _work(self, execute: Execute) -> Outcome | None:
-        """Report RUNNING and work; None where another pod has this attempt."""
-        if not keep_trying(self._claim, self._patience.begin(_REPORT_BY_S), self._log.note):
-            return None
-        self._claimed = True
-        self._run.mark("running")
-        self._status.say(RUNNING)
-        self._uploader.start()
-        for text in self._given.warnings:
-            self._run.warn(text)
-        if self._given.problems:
-            raise InputError("; ".join(self._given.problems))
-        outcome = self._executed(execute)
-        kept = self._keep_artifacts(outcome)
-        return replace(outcome, result={**outcome.result, "artifacts": kept}) if kept else outcome
-
-    def _claim(self) -> bool:
-        return self._reporter.claim(StageReport(ReportStatus.RUNNING, self._writer, started_at=self._started_at))
-
-    def _executed(self, execute: Execute) -> Outcome:
-        try:
-            outcome = Outcome.success(execute(self._run))
-        except UserWorkFailed as error:
-            outcome = Outcome.of_error(error)
-        if self._interruption.requested:
-            # Whatever the work made of the signal: it was not left to do as it wanted.
-            raise Interrupted("the stage was told to stop")
-        self._run.mark("executed")
-        return outcome
-
-    def _keep_artifacts(self, outcome: Outcome) -> list[Mapping[str, Json]]:
-        context = self._given.context
-        if not context.artifacts or self._clone is None:
-            return []
-        from shared.artifacts import keep_artifacts  # like all that few stages need: not before the clone has begun
-
-        deadline = self._patience.begin(_LOG_BY_S)
-        store = open_objects(context, self._given.credentials)
-        try:
-            return keep_artifacts(
-                self._run.workspace,
-                context.artifacts,
-                context.artifacts_prefix,
-                lambda key, path: keep_trying(lambda: store.put_file(key, path), deadline, self._log.note),
-                self._run.warn,
-            )
-        except StoreError as error:
-            if outcome.status is ReportStatus.SUCCESS:
-                raise InfrastructureError(f"the artifacts could not be kept: {error}") from error
-            self._run.warn(f"the artifacts could not be kept: {error}")
-            return []
-
-    def _failed(self, error: BaseException) -> Outcome:
-        if self._interruption.requested:
-            return Outcome.of_error(Interrupted("the stage was told to stop"))
-        if not isinstance(error, KontinuousError):
-            import traceback
-
-            self._note(traceback.format_exc())
-        return Outcome.of_error(error)
-
-    def _end(self, outcome: Outcome) -> int:
-        """Archive the log and make the last report; returns the exit code."""
-        with suppress(InfrastructureError):
-            self._log.flush()
-        if outcome.reason:
-            self._note(f"{outcome.status}: {outcome.reason}")
-        if self._claimed:
-            self._say(outcome)  # GitHub answers while the log is archived
-            archived = self._archived(outcome)
-            if archived != outcome:
-                self._say(archived)
-            outcome = archived
-        return self._reported(outcome)
-
-    def _say(self, outcome: Outcome) -> None:
-        """Tell GitHub how it ended. Why a stage was told to stop, only the coordinator knows, and says."""
-        if outcome.status is not ReportStatus.INTERRUPTED:
-            status = Status(outcome.status.value)
-            self._status.say(of_status(status, outcome.fault, self._log.mask(outcome.reason)))
-
-    def _archived(self, outcome: Outcome) -> Outcome:
-        with suppress(InfrastructureError):  # a full disk: then the log ends where it was full
-            self._log.close()
-        try:
-            self._uploader.finish(self._patience.begin(_LOG_BY_S))
-        except Exception as error:  # of whatever kind: the report must be made
-            outcome = outcome.without_log(f"{self._uploader.kept_bytes} of {self._log.size} bytes were kept: {error}")
-        self._run.mark("archived")
-        return outcome
-
-    def _reported(self, outcome: Outcome) -> int:
-        """No more words to stdout from here on: the log is archived."""
-        report = final_report(outcome, self._run, self._writer, self._started_at, self._status.answer())
-        try:
-            keep_trying(lambda: self._reporter.finish(report), self._patience.begin(_REPORT_BY_S))
-        except StoreError as error:
-            print(f"kontinuous: {report.status} could not be reported: {error}", file=sys.stderr)
-            return error.exit_code
-        return outcome.exit_code
-
-    def _note(self, text: str) -> None:
-        with suppress(InfrastructureError):  # the disk is full, and the outcome says so
-            self._log.note(text)
 
 
 def _cloning(given: StageInput, folder: Path) -> ClonedWorkspace:

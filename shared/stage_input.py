@@ -7,8 +7,9 @@ from pathlib import Path
 from shared import keys
 from shared.codec import decode
 from shared.errors import InfrastructureError
+from shared.json_value import Json
 from shared.masking import SHORTEST, maskable
-from shared.model import Json, StageContext
+from shared.stage_contract import StageContext
 
 CONTEXT_VERSION = 1
 

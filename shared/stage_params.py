@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from shared.model import Json
+from shared.json_value import Json
 from shared.problems import quote
 from shared.stage_types import Param, ParamKind, ParamSchema
 from shared.value_formats import FORMATS, Check, Format, param_name, secret_key, variable_name

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Self
 from shared.clock import timestamp
 from shared.codec import decode, encode
 from shared.errors import EXIT_INFRASTRUCTURE, EXIT_SUCCESS, Interrupted, KontinuousError, UserWorkFailed
-from shared.model import Json, StageReport
+from shared.json_value import Json
+from shared.stage_contract import StageReport
 from shared.status import Fault, ReportStatus
 
 if TYPE_CHECKING:
-    from shared.ports import GuardedKeys
     from shared.stage_run import StageRun
+    from shared.store_ports import GuardedKeys
 
 _LONGEST_TEXT = 2000
 _MOST_WARNINGS = 50

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from shared.errors import InfrastructureError
-from shared.model import Json, StageContext
+from shared.json_value import Json
+from shared.stage_contract import StageContext
 from shared.stage_input import StageInput
 from shared.stage_log import StageLog
 from shared.workspace import ClonedWorkspace

@@ -17,7 +17,7 @@ from shared.github_status import API_VERSION, TAKEN, CommitStatus
 if TYPE_CHECKING:
     from http.client import HTTPConnection
 
-    from shared.model import StageContext
+    from shared.stage_contract import StageContext
 
 LIMIT_S = 3.0
 """How long a stage's end may be held up by GitHub, and a single request go without an answer."""

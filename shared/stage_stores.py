@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from shared import keys
-from shared.model import StageContext
+from shared.stage_contract import StageContext
 
 if TYPE_CHECKING:
-    from shared.ports import GuardedKeys, ObjectStore
+    from shared.store_ports import GuardedKeys, ObjectStore
 
 _ETCD_TIMEOUT_S = 3.0  # short enough to say INTERRUPTED in time although etcd hangs
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shared.model import COMMAND, DOCKER_BUILD, DOCKER_PUBLISH, Json
+from shared.json_value import Json
+from shared.model import COMMAND, DOCKER_BUILD, DOCKER_PUBLISH
 from shared.value_formats import Format
 
 

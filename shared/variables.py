@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from shared.errors import InputError
-from shared.model import Json
+from shared.json_value import Json
 
 MAX_VARIABLE_BYTES = 128 * 1024  # Linux: MAX_ARG_STRLEN, name, `=`, value and the NUL at the end
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from shared.model import Json
+from shared.json_value import Json
 from shared.problems import Findings, clip, quote
 from shared.value_formats import Check, anything
 from shared.yaml_positions import ListNode, MapNode, Node, ScalarNode

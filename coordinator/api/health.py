@@ -6,7 +6,7 @@ from coordinator.api.errors import JsonBottle
 from coordinator.api.operation import TEXT, Operation
 from coordinator.metrics import CONTENT_TYPE, Metrics
 from shared import api_records, keys
-from shared.ports import KeyValue, ObjectStore
+from shared.store_ports import KeyValue, ObjectStore
 
 
 def add_routes(app: JsonBottle, kv: KeyValue, objects: ObjectStore, metrics: Metrics) -> None:

@@ -45,7 +45,8 @@ from coordinator.retention import Retention
 from coordinator.settings import Settings
 from coordinator.store import BuildStore
 from shared.errors import InfrastructureError
-from shared.ports import KeyValue, ObjectStore, SecretIntake
+from shared.ports import SecretIntake
+from shared.store_ports import KeyValue, ObjectStore
 
 STOP_S = 3
 MAX_REQUEST_BYTES = 32 * 1024 * 1024

@@ -8,7 +8,7 @@ from local.services import GIT, S3
 from shared.codec import decode
 from shared.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_SUCCESS, InputError
 from shared.masking import MASK, secret_forms
-from shared.model import StageReport
+from shared.stage_contract import StageReport
 from shared.status import Fault, ReportStatus
 
 STOP_S = 20.0

@@ -12,7 +12,8 @@ from local.conformance.trial import PROBE, Situation
 from local.folder_source import HandedOver
 from shared import keys
 from shared.clock import timestamp
-from shared.model import Attempt, Build, Commit, Json, Pipeline, Repository, Stage, StageSpec, Trigger
+from shared.json_value import Json
+from shared.model import Attempt, Build, Commit, Pipeline, Repository, Stage, StageSpec, Trigger
 
 NAMESPACE = "conformance"
 SECRET = "conformance"

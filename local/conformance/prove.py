@@ -21,7 +21,8 @@ from local.progress import Say
 from local.serve import make_settings
 from local.services import start_services
 from shared.errors import InputError
-from shared.model import Json, Repository
+from shared.json_value import Json
+from shared.model import Repository
 from shared.state_folder import HOME_VARIABLE
 
 PORT = 3005  # of a coordinator that is not there: it stands in links only

@@ -16,9 +16,10 @@ from local.engine import Engine, engine_errors
 from shared import keys
 from shared.codec import encode
 from shared.errors import InputError, ObjectMissing
-from shared.model import StageReport
-from shared.ports import JobPhase, JobRef, JobState, KeyValue, ObjectStore
+from shared.ports import JobPhase, JobRef, JobState
+from shared.stage_contract import StageReport
 from shared.status import ReportStatus
+from shared.store_ports import KeyValue, ObjectStore
 
 LIMIT_S = 180.0
 PATIENCE_S = 4

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from shared.errors import InputError, UserWorkFailed
-from shared.model import Json
+from shared.json_value import Json
 from shared.process_end import describe
 from shared.variables import variables
 from stage_images.command.handoff import HandOff
 
 if TYPE_CHECKING:
-    from shared.stage import StageRun
+    from shared.stage_run import StageRun
 
 
 def execute(run: "StageRun", handoff: HandOff) -> Mapping[str, Json]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import InputError
-from shared.model import Json
+from shared.json_value import Json
 
 
 @dataclass(frozen=True, slots=True)

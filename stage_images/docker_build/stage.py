@@ -12,7 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from shared import keys
 from shared.clock import timestamp
-from shared.model import Json, StageContext
+from shared.json_value import Json
+from shared.stage_contract import StageContext
 from stage_images._docker import MOUNTED_SOCKET, Engine
 from stage_images._registry import Credentials
 from stage_images.docker_build import buildkit
@@ -20,7 +21,7 @@ from stage_images.docker_build.failures import failure
 from stage_images.docker_build.recipe import Recipe, buildkit_reason, locate
 
 if TYPE_CHECKING:
-    from shared.stage import StageRun
+    from shared.stage_run import StageRun
 
 SHORT_SHA = 12
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from shared import keys
 from shared.errors import InfrastructureError, InputError
-from shared.model import Json
+from shared.json_value import Json
 from stage_images._docker import Engine, RegistryError
 from stage_images._events import Write
 from stage_images._registry import Credentials, Trouble
 from stage_images.docker_publish.target import Target, credentials_of, tags_of, target_of
 
 if TYPE_CHECKING:
-    from shared.stage import StageRun
+    from shared.stage_run import StageRun
 
 _PUSHES = 3
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.errors import InputError
-from shared.model import Json, StageContext
+from shared.json_value import Json
+from shared.stage_contract import StageContext
 from stage_images._registry import Credentials
 
 _NAME_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shared.codec import decode
 from shared.errors import InfrastructureError, InputError
-from shared.model import Json
+from shared.json_value import Json
 from shared.status import Fault
 
 MAX_BYTES = 256 * 1024

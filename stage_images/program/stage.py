@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from shared import keys
 from shared.errors import InfrastructureError, InputError, UserWorkFailed
-from shared.model import Json
+from shared.json_value import Json
 from shared.process_end import NOT_EXECUTABLE, NOT_FOUND, describe
 from shared.status import Fault
 from shared.variables import variables
@@ -20,7 +20,7 @@ from stage_images.program.child import Child
 from stage_images.program.outcome import Outcome, read_outcome
 
 if TYPE_CHECKING:
-    from shared.stage import StageRun
+    from shared.stage_run import StageRun
 
 OURS = frozenset({"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"})
 """Variables of the image that are for our own Python, whose libraries must not shadow the program's."""

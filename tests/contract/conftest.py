@@ -8,8 +8,8 @@ from local.services import Services
 from shared import keys
 from shared.etcd_gateway import EtcdGateway
 from shared.etcd_kv import EtcdKeyValue
-from shared.ports import GuardedKeys, KeyValue, ObjectStore
 from shared.s3_objects import S3Objects
+from shared.store_ports import GuardedKeys, KeyValue, ObjectStore
 from tests.fakes.stores import FakeKeyValue, FakeObjects
 
 

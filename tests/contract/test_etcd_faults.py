@@ -11,7 +11,7 @@ from shared.errors import InputError, StoreError, StoreRefused
 from shared.etcd_gateway import EtcdGateway
 from shared.etcd_kv import EtcdKeyValue
 from shared.keys import STATE
-from shared.ports import Change, GuardedKeys
+from shared.store_ports import Change, GuardedKeys
 from tests.gate import Gate
 from tests.waiting import wait_for
 

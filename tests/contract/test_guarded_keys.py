@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from shared.ports import GuardedKeys
+from shared.store_ports import GuardedKeys
 from tests.contract.test_key_value import there
 
 

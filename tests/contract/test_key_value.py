@@ -6,7 +6,7 @@ from threading import Event, Thread
 
 import pytest
 
-from shared.ports import Change, Entry, KeyValue
+from shared.store_ports import Change, Entry, KeyValue
 
 LIMIT_S = 20
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ObjectMissing
-from shared.ports import ObjectInfo, ObjectStore
+from shared.store_ports import ObjectInfo, ObjectStore
 
 
 @pytest.fixture

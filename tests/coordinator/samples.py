@@ -19,11 +19,11 @@ from shared.model import (
     Pipeline,
     Repository,
     Stage,
-    StageReport,
     StageSpec,
     Trigger,
 )
 from shared.ports import JobPhase, JobRef, JobState
+from shared.stage_contract import StageReport
 from shared.status import ReportStatus, Status
 
 REPOSITORY = Repository("local", "ab12", "hello")

@@ -21,8 +21,9 @@ from coordinator.advance import (
 )
 from coordinator.verdict import Limits
 from shared.clock import timestamp
-from shared.model import Build, StageReport, StageSpec
+from shared.model import Build, StageSpec
 from shared.ports import JobPhase, JobState
+from shared.stage_contract import StageReport
 from shared.status import Fault, ReportStatus, Status
 from tests.coordinator.samples import (
     BUILD,

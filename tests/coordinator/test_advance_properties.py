@@ -13,8 +13,9 @@ from coordinator.fitting import MAX_BUILD_BYTES
 from coordinator.verdict import Limits
 from shared.clock import timestamp
 from shared.codec import decode, encode
-from shared.model import DOCKER_PUBLISH, Attempt, Build, Stage, StageReport, StageSpec
+from shared.model import DOCKER_PUBLISH, Attempt, Build, Stage, StageSpec
 from shared.ports import ContainerEnd, JobPhase, JobRef, JobState
+from shared.stage_contract import StageReport
 from shared.status import Fault, ReportStatus, Status, may_become
 from tests.coordinator.samples import NOW, build
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from coordinator.changes import BuildChanges
-from shared.ports import Change
+from shared.store_ports import Change
 
 
 @pytest.fixture

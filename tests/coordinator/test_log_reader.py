@@ -18,8 +18,9 @@ from shared import keys
 from shared.clock import timestamp
 from shared.errors import NotFound, StoreError
 from shared.model import Build
-from shared.ports import Change, JobRef, LiveLog
+from shared.ports import JobRef, LiveLog
 from shared.status import Status
+from shared.store_ports import Change
 from tests.coordinator.samples import NOW, REPOSITORY, TEST, build, settings, with_attempt
 from tests.fakes.fake_launcher import FakeLauncher
 from tests.fakes.stores import FakeKeyValue, FakeObjects

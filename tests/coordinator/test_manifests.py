@@ -19,7 +19,8 @@ from coordinator.settings import Login, Settings
 from local.variable_references import expand, expand_environment
 from shared.codec import decode
 from shared.errors import InputError
-from shared.model import Attempt, Build, Repository, StageContext, StageSpec
+from shared.model import Attempt, Build, Repository, StageSpec
+from shared.stage_contract import StageContext
 from tests.coordinator.samples import BUILD, IMAGE, PUBLISH, SHA, TEST, build, settings, succeeded, with_attempt
 
 BUILD_KEY = "/kontinuous/state/builds/local/ab12/hello/00000003"

@@ -13,8 +13,8 @@ from shared import keys
 from shared.codec import encode
 from shared.errors import Conflict, NotFound, StoreError
 from shared.model import Build, Repository
-from shared.ports import Entry
 from shared.status import Fault, ReportStatus
+from shared.store_ports import Entry
 from tests.coordinator.samples import REPOSITORY, build, report
 from tests.fakes.stores import FakeKeyValue
 

@@ -7,8 +7,9 @@ import pytest
 
 from coordinator.verdict import Limits, Sight, Verdict, judge
 from shared.clock import timestamp
-from shared.model import Attempt, StageReport, StageSpec
+from shared.model import Attempt, StageSpec
 from shared.ports import ContainerEnd, JobPhase, JobRef, JobState
+from shared.stage_contract import StageReport
 from shared.status import Fault, ReportStatus, Status
 from tests.coordinator.samples import BUILD, NOW, TEST, report, seconds_later
 

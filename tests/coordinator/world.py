@@ -17,10 +17,12 @@ from shared import keys
 from shared.clock import timestamp
 from shared.codec import decode, encode
 from shared.errors import Conflict, StoreError
-from shared.model import Build, Repository, StageContext, StageReport
-from shared.ports import ContainerEnd, Entry, JobPhase, JobRef, KeyValue, ObjectStore
+from shared.model import Build, Repository
+from shared.ports import ContainerEnd, JobPhase, JobRef
+from shared.stage_contract import StageContext, StageReport
 from shared.stage_report import Reporter
 from shared.status import ReportStatus
+from shared.store_ports import Entry, KeyValue, ObjectStore
 from tests.coordinator.samples import IMAGE, REPOSITORY, build, settings
 from tests.fakes.fake_launcher import FakeLauncher
 from tests.fakes.stores import FakeKeyValue, FakeObjects

@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Condition, Event
 
 from shared.errors import ObjectMissing
-from shared.ports import Change, Entry, ObjectInfo
+from shared.store_ports import Change, Entry, ObjectInfo
 
 
 class FakeKeyValue:

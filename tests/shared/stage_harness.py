@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from shared import keys
 from shared.codec import decode, encode
 from shared.etcd_kv import EtcdKeyValue
-from shared.model import Repository, StageContext, StageReport
+from shared.model import Repository
 from shared.s3_objects import S3Objects
+from shared.stage_contract import StageContext, StageReport
 from tests.gate import Gate
 from tests.git_server import GitServer, make_repository
 from tests.waiting import wait_for

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from shared.errors import InputError, UserWorkFailed
-from shared.model import Json
-from shared.stage import Folders, StageRun, run_stage
+from shared.json_value import Json
+from shared.stage import Folders, run_stage
+from shared.stage_run import StageRun
 
 Result = Mapping[str, Json]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from shared.model import StageContext, StageReport
+from shared.stage_contract import StageContext, StageReport
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENTS = {"stage-context.schema.json": StageContext, "stage-report.schema.json": StageReport}

@@ -9,18 +9,8 @@ from hypothesis import strategies as st
 
 from shared.codec import decode, encode, from_json, to_json
 from shared.errors import InputError
-from shared.model import (
-    Attempt,
-    Build,
-    Commit,
-    Notification,
-    Pipeline,
-    Repository,
-    Stage,
-    StageReport,
-    StageSpec,
-    Trigger,
-)
+from shared.model import Attempt, Build, Commit, Notification, Pipeline, Repository, Stage, StageSpec, Trigger
+from shared.stage_contract import StageReport
 from shared.status import Fault, ReportStatus, Status
 
 json_values = st.recursive(

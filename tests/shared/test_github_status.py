@@ -16,7 +16,7 @@ from shared.github_status import (
     of_status,
     stage_context,
 )
-from shared.model import StageContext
+from shared.stage_contract import StageContext
 from shared.stage_status import LIMIT_S, StageStatus
 from shared.status import Fault, Status
 from tests.fakes.github import STATUSES, FakeGitHub

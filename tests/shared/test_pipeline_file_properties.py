@@ -13,8 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.codec import decode, encode
+from shared.json_value import Json
 from shared.keys import stage_ids
-from shared.model import Json, Notification, Pipeline, StageSpec
+from shared.model import Notification, Pipeline, StageSpec
 from shared.pipeline_file import PipelineFileError, lint_text, parse
 from shared.stage_types import STAGE_TYPES
 

@@ -10,7 +10,7 @@ from shared import keys
 from shared.errors import EXIT_INFRASTRUCTURE, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_SUCCESS, EXIT_USER
 from shared.log_upload import CHUNK_BYTES, CHUNK_SECONDS
 from shared.masking import SHORTEST
-from shared.model import StageContext, StageReport
+from shared.stage_contract import StageContext, StageReport
 from shared.stage_input import CONTEXT_VERSION
 from shared.status import Fault, ReportStatus
 from shared.value_formats import variable_name

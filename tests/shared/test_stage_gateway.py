@@ -12,7 +12,7 @@ import requests
 from local.services import Services
 from shared.codec import encode
 from shared.keys import REPORTS
-from shared.model import StageReport
+from shared.stage_contract import StageReport
 from shared.status import ReportStatus
 from tests.shared.test_stage_contract_doc import DOC
 

@@ -9,7 +9,7 @@ HEAVY = CLIENTS | {"tenacity", "yaml", "asyncio"}
 
 
 def test_the_runtime_imports_no_client_library() -> None:
-    code = "import json, sys, shared.stage; print(json.dumps(sorted(sys.modules)))"
+    code = "import json, sys, shared.stage, shared.stage_life; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     assert HEAVY & set(loaded) == set()
 

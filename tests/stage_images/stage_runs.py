@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from shared.model import Json, StageContext
+from shared.json_value import Json
+from shared.stage_contract import StageContext
 from shared.stage_input import StageInput, resolve
 from shared.stage_log import StageLog
 from shared.stage_run import StageRun

@@ -9,7 +9,7 @@ from docker import DockerClient
 
 from local.services import ExternalRegistry
 from shared.errors import InfrastructureError, InputError
-from shared.model import Json
+from shared.json_value import Json
 from stage_images.docker_build.stage import execute as build
 from stage_images.docker_publish.stage import execute
 from tests.stage_images.conftest import WriteFiles
