@@ -28,3 +28,9 @@ def check_namespace(repository: Repository, namespace: str, rules: Rules) -> Non
 def all_namespaces(rules: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Every namespace in which any Job may run."""
     return tuple(sorted({name for names in rules.values() for name in names}))
+
+
+def names_owner(pattern: str) -> bool:
+    """Whether a repository pattern fits the repositories of one owner only."""
+    owner = pattern.split("/")[1:2]
+    return owner != [] and not set(owner[0]) & set("*?[")

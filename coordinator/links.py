@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from shared.model import Repository
 
-_GITHUB = "https://github.com"
+PUBLIC_GITHUB = "https://github.com"
 _GITHUB_API = "https://api.github.com"
 
 
@@ -21,7 +21,7 @@ def github_host(github_url: str) -> str:
 
 def github_api_url(github_url: str) -> str:
     """Where the REST API of a GitHub is: apart for github.com, below /api/v3 on an Enterprise Server."""
-    return _GITHUB_API if github_url == _GITHUB else f"{github_url}/api/v3"
+    return _GITHUB_API if github_url == PUBLIC_GITHUB else f"{github_url}/api/v3"
 
 
 def authorize_url(github_url: str, client_id: str, scopes: Iterable[str]) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from coordinator.allowed_namespaces import names_owner
+from coordinator.links import PUBLIC_GITHUB
 from coordinator.settings import (
     BUILDER_TLS_FILES,
     DEFAULT_NAMESPACES,
@@ -58,6 +60,7 @@ class _Reader:
         namespace = self._namespace()
         kv_address = self._required("KV_ADDRESS", "the etcd address, such as etcd:2379")
         s3_url = self._required("S3_URL", "the S3 address, such as http://minio:9000")
+        github_url = self._github_url()
         settings = Settings(
             kv_address=kv_address,
             s3_url=s3_url,
@@ -83,11 +86,11 @@ class _Reader:
             node_registry=self._environment.get("NODE_REGISTRY", ""),
             s3_bucket=self._environment.get("S3_BUCKET", "kontinuous"),
             s3_region=self._environment.get("S3_REGION", "us-east-1"),
-            github_url=self._github_url(),
+            github_url=github_url,
             github_client_id=self._environment.get("GITHUB_CLIENT_ID", ""),
             github_client_secret=self._github_client_secret(),
             login_s=self._number("LOGIN_SECONDS", 7 * 24 * 3600),
-            pipeline_namespaces=self._pipeline_namespaces(),
+            pipeline_namespaces=self._pipeline_namespaces(github_url),
             notification_hosts=tuple(self._environment.get("NOTIFICATION_HOSTS", "").split()),
             notification_limit_s=self._number("NOTIFICATION_LIMIT_SECONDS", 3600),
             port=self._port(),
@@ -185,9 +188,16 @@ class _Reader:
             self._problems += [f"STAGE_IMAGES: {line}" for line in str(error).splitlines()]
             return _BUILT_IN
 
-    def _pipeline_namespaces(self) -> dict[str, tuple[str, ...]]:
+    def _pipeline_namespaces(self, github_url: str) -> dict[str, tuple[str, ...]]:
         form = 'of repository → namespaces, such as {"github.com/acme/*": ["team-a"]}'
         given = self._json("PIPELINE_NAMESPACES", DEFAULT_NAMESPACES, _is_lists_of_texts, form)
+        if github_url == PUBLIC_GITHUB and self._environment.get("GITHUB_CLIENT_ID"):
+            self._problems += [
+                f"PIPELINE_NAMESPACES has {pattern!r}, and with GITHUB_CLIENT_ID anybody on GitHub may log in "
+                f"and use the Secrets of those namespaces: name the owners, {form.partition(', ')[2]}"
+                for pattern in given
+                if not names_owner(pattern)
+            ]
         return {pattern: tuple(names) for pattern, names in given.items()}
 
     def _stage_resources(self) -> dict[str, dict[str, str]]:

@@ -43,7 +43,8 @@ STAGE = '      - {{name: "Stage {n}", type: command, params: {{image: "{image}",
 
 def main() -> None:
     """Measure on the cluster of the end-to-end tests, or on the one of KONTINUOUS_E2E_KUBECONFIG."""
-    with installed() as installation:
+    # As shipped: with so many builds at once a volume may take longer than the tests wait for what may still heal.
+    with installed(WAITING_LIMIT_SECONDS="300") as installation:
         bare = BareJobs(installation.cluster.kubeconfig, BUILDS_NAMESPACE, IMAGE)
         try:
             measure(installation, bare)

@@ -98,8 +98,8 @@ class Installation:
 
 
 @contextmanager
-def installed() -> Iterator[Installation]:
-    """The same outside of pytest: cluster, engine and all; what was brought up is taken down."""
+def installed(**settings: str) -> Iterator[Installation]:
+    """The same outside of pytest, with further settings: cluster, engine and all; what was brought up is taken down."""
     home = open_home()
     with ExitStack() as stack:
         cluster = given_cluster(os.environ)
@@ -109,17 +109,17 @@ def installed() -> Iterator[Installation]:
             cluster = own_cluster()
         engine = find_engine(home.engine_root, print)
         stack.callback(engine.stop)
-        yield stack.enter_context(install(cluster, engine, home.cache))
+        yield stack.enter_context(install(cluster, engine, home.cache, **settings))
 
 
 @contextmanager
-def install(cluster: Cluster, engine: Engine, cache: Path) -> Iterator[Installation]:
-    """Install it, with the images that `engine` has or gets."""
+def install(cluster: Cluster, engine: Engine, cache: Path, **settings: str) -> Iterator[Installation]:
+    """Install it with these settings, and the images that `engine` has or gets."""
     base, images = load_images(cluster, engine, cache)
     with tempfile.TemporaryDirectory() as folder:
         github = FakeGitHub(Path(folder), host=cluster.host_address)
         token = github.add_user(USER)
-        apply(cluster, images, github.url)
+        apply(cluster, images, github.url, **settings)
         _outside(cluster, images["registry"])
         _wait_until_ready(cluster)
         secrets = json.loads(_secret(cluster, NAMESPACE, "kontinuous-secrets")["kontinuous-secrets"])

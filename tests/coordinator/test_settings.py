@@ -103,11 +103,24 @@ def test_where_notifications_may_go_and_for_how_long_they_are_tried(read: ReadSe
 
 def test_an_oauth_app_has_an_id_and_a_secret(read: ReadSettings) -> None:
     assert (read().github_client_id, read().login_s) == ("", 7 * 24 * 3600)
-    settings = read({**README_SECRET, "GitHubClientSecret": "app secret"}, GITHUB_CLIENT_ID="app", LOGIN_SECONDS="60")
+    settings = read(
+        {**README_SECRET, "GitHubClientSecret": "app secret"}, GITHUB_CLIENT_ID="app", LOGIN_SECONDS="60",
+        PIPELINE_NAMESPACES='{"github.com/acme/*": ["team-a"]}',
+    )  # fmt: skip
     assert (settings.github_client_id, settings.github_client_secret, settings.login_s) == ("app", "app secret", 60)
     assert "app secret" not in repr(settings)
     with pytest.raises(InputError, match="GitHubClientSecret is missing"):
         read(GITHUB_CLIENT_ID="app")
+
+
+@pytest.mark.parametrize("pattern", ["*", "github.com/*", "github.com/*/*", "github.com/acme*", "github.com/ac?e/*"])
+def test_where_all_of_github_may_log_in_only_named_owners_get_namespaces(read: ReadSettings, pattern: str) -> None:
+    secrets = {**README_SECRET, "GitHubClientSecret": "app secret"}
+    rules = json.dumps({pattern: ["team-a"]})
+    with pytest.raises(InputError, match="anybody on GitHub may log in"):
+        read(secrets, GITHUB_CLIENT_ID="app", PIPELINE_NAMESPACES=rules)
+    for others in ({"GITHUB_CLIENT_ID": ""}, {"GITHUB_CLIENT_ID": "app", "GITHUB_URL": "https://github.acme.com"}):
+        assert read(secrets, **others, PIPELINE_NAMESPACES=rules).pipeline_namespaces == {pattern: ("team-a",)}
 
 
 def test_the_catalogue_replaces_and_adds_to_the_built_in_types(read: ReadSettings) -> None:
