@@ -6,9 +6,10 @@ from http.client import HTTPException, HTTPResponse
 from types import MappingProxyType
 from typing import cast
 from urllib.error import HTTPError
-from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.parse import quote, urlencode
+from urllib.request import Request
 
+from cli.opener import make_opener
 from cli.records import BuildName
 from shared.api_records import (
     Build,
@@ -24,7 +25,6 @@ from shared.errors import Conflict, InfrastructureError, InputError, KontinuousE
 from shared.json_value import Json
 
 TIMEOUT_S = 30.0
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Unreachable(InfrastructureError):
@@ -56,7 +56,7 @@ class Client:
         self.gone = gone
         self._token = token
         self._timeout_s = timeout_s
-        self._opener = _opener(self.url)
+        self._opener = make_opener(self.url)
 
     def pipelines(self) -> list[PipelineRecord]:
         """All pipelines that we may see."""
@@ -200,11 +200,6 @@ class Client:
 
     def _unreachable(self, error: Exception) -> Unreachable:
         return Unreachable(f"the service at {self.url} does not answer ({getattr(error, 'reason', None) or error})")
-
-
-def _opener(url: str) -> OpenerDirector:
-    """An opener that keeps the user's proxy settings, except for this very machine."""
-    return build_opener(ProxyHandler({})) if urlsplit(url).hostname in LOOPBACK else build_opener()
 
 
 def _pipeline_path(repository: str) -> str:
