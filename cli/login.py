@@ -13,7 +13,7 @@ from cli.client import Client
 from cli.config import Config, read_config, write_config
 from cli.device_login import device_login
 from cli.program import LocalProgram
-from cli.remote import AUTH_SECRET, GITHUB_TOKEN, LOCAL, URL, check_url, mint
+from cli.remote import AUTH_SECRET, GITHUB_TOKEN, LOCAL, URL, check_url, checked_token, mint, named
 from cli.screen import Screen
 from shared.errors import EXIT_SUCCESS, InputError
 
@@ -22,18 +22,18 @@ def execute(args: Namespace, _program: LocalProgram) -> int:
     """Ask for what is missing, check it, save it, and say who one is."""
     url = _url(args.url)
     config = _config(args, url)
-    token = config.token or mint(config.auth_secret, config.github_token)
+    token = checked_token(config.token) if config.token else mint(config.auth_secret, config.github_token)
     user = Client(url, token).user()
     path = write_config(config, os.environ)
     print(f"You are {user or 'known'} at {url}; saved in {path}")
-    if URL in os.environ and os.environ[URL].rstrip("/") != url:
+    if URL in os.environ and named(os.environ, URL).rstrip("/") != url:
         print(f"kontinuous: {URL} is set in your environment, and goes before it", file=sys.stderr)
     return EXIT_SUCCESS
 
 
 def _url(given: str | None) -> str:
-    named = os.environ.get(URL, "")
-    url = given or (named if named != LOCAL else "") or read_config(os.environ).url
+    variable = named(os.environ, URL)
+    url = (given or "").strip() or (variable if variable != LOCAL else "") or read_config(os.environ).url
     if not url and sys.stdin.isatty():
         url = ask("The address of kontinuous, such as https://kontinuous.example.com: ")
     if not url:
@@ -50,14 +50,16 @@ def _config(args: Namespace, url: str) -> Config:
         return Config(url, auth_secret=_auth_secret(), github_token=access_token)
     if args.with_secret or AUTH_SECRET in os.environ:
         secret = _auth_secret()
-        return Config(url, auth_secret=secret, github_token=os.environ.get(GITHUB_TOKEN) or ask_secret("GitHub token"))
+        return Config(
+            url, auth_secret=secret, github_token=named(os.environ, GITHUB_TOKEN) or ask_secret("GitHub token")
+        )
     if token := device_login(Client(url, ""), Screen(sys.stderr)):
         return Config(url, token=token)
     return _asked(url)
 
 
 def _auth_secret() -> str:
-    return os.environ.get(AUTH_SECRET) or ask_secret(f"AuthSecret of kontinuous (or set {AUTH_SECRET})")
+    return named(os.environ, AUTH_SECRET) or ask_secret(f"AuthSecret of kontinuous (or set {AUTH_SECRET})")
 
 
 def _asked(url: str) -> Config:

@@ -20,6 +20,8 @@ GITHUB_TOKEN = "GITHUB_TOKEN"
 LOCAL = "local"
 """As KONTINUOUS_URL: this machine's own, whatever was saved."""
 
+_PATH = re.compile(r"[^\s/]+(/[!-~]*)?")
+_TOKEN = re.compile(r"[!-~]+")
 _SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^/:]+):(?P<path>[^/].*)")
 """git's short form of an SSH address: `git@github.com:owner/name.git`."""
 
@@ -42,16 +44,16 @@ def named_remote(environment: Mapping[str, str]) -> Remote | None:
     The token is KONTINUOUS_TOKEN, or is made, as README describes, from KONTINUOUS_AUTH_SECRET and GITHUB_TOKEN.
     """
     saved = read_config(environment)
-    url = environment.get(URL) or saved.url
+    url = named(environment, URL) or saved.url
     if url in ("", LOCAL):
         return None
     check_url(url)
     if url.rstrip("/") != saved.url.rstrip("/"):
         saved = Config()  # what was saved for one server is not sent to another
-    secret = environment.get(AUTH_SECRET, "")
-    if token := environment.get(TOKEN) or ("" if secret else saved.token):
-        return Remote(url, token)
-    secret, access_token = secret or saved.auth_secret, environment.get(GITHUB_TOKEN) or saved.github_token
+    secret = named(environment, AUTH_SECRET)
+    if token := named(environment, TOKEN) or ("" if secret else saved.token):
+        return Remote(url, checked_token(token))
+    secret, access_token = secret or saved.auth_secret, named(environment, GITHUB_TOKEN) or saved.github_token
     if not secret or not access_token:
         raise InputError(
             f"there is no token for {url}: run `kontinuous login {url}`, or set {TOKEN}, "
@@ -60,15 +62,30 @@ def named_remote(environment: Mapping[str, str]) -> Remote | None:
     return Remote(url, mint(secret, access_token))
 
 
+def named(environment: Mapping[str, str], variable: str) -> str:
+    """A variable's value, "" where it is not set, without the blanks and line ends that a file of variables leaves."""
+    return environment.get(variable, "").strip()
+
+
 def check_url(url: str) -> None:
-    """Raise InputError where this is no address of a server."""
+    """Raise InputError where this is no address of a server, or holds a password, which is not shown then."""
+    if "@" in url:
+        raise InputError(f"an address of kontinuous holds no user and password: write it without them ({URL})")
     try:
         parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
         parts.port  # noqa: B018  # it raises where there is none
     except ValueError as error:
-        raise InputError(f"{url!r} is not an address: {error}") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InputError(f"{url!r} is not an address: {error} ({URL})") from error
+    if parts.scheme not in ("http", "https") or not host or not _PATH.fullmatch(url.partition("://")[2]):
         raise InputError(f"{url!r} is not an address such as http://kontinuous:3005 ({URL})")
+
+
+def checked_token(token: str) -> str:
+    """The token of the API, if it can be sent at all; raises InputError, which does not show it."""
+    if not _TOKEN.fullmatch(token):
+        raise InputError(f"the token of the API ({TOKEN}) holds blanks, or characters other than ASCII: copy it anew")
+    return token
 
 
 def origin() -> str:
@@ -92,13 +109,13 @@ def repository_of(address: str) -> str:
 
 
 def mint(secret: str, access_token: str) -> str:
-    """A JSON Web Token as README describes it; raises InputError where AuthSecret is not base64."""
+    """A JSON Web Token as README describes it; raises InputError where AuthSecret is none."""
     import jwt
 
-    from shared.base64_text import decode_base64
+    from shared.auth_secret import read_auth_secret
 
     try:
-        key = decode_base64(secret)
-    except ValueError as error:
-        raise InputError(f"AuthSecret ({AUTH_SECRET}) is not base64: {error}") from error
+        key = read_auth_secret(secret)
+    except InputError as error:
+        raise InputError(f"{error} ({AUTH_SECRET})") from error
     return jwt.encode({"identities": [{"access_token": access_token}]}, key, algorithm="HS256")

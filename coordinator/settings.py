@@ -8,7 +8,6 @@ from shared.catalogue import StageType
 BUILDER_TLS_FILES = ("ca.pem", "cert.pem", "key.pem")
 DEFAULT_NAMESPACES: Mapping[str, tuple[str, ...]] = {"*": ("kontinuous-builds",)}
 """Where no operator says otherwise, every repository runs in the namespace that deploy/ makes for it."""
-MIN_AUTH_SECRET_BYTES = 32  # RFC 7518 section 3.2: a key for HS256 has at least the hash's 256 bits
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,10 @@ from coordinator.links import PUBLIC_GITHUB
 from coordinator.settings import (
     BUILDER_TLS_FILES,
     DEFAULT_NAMESPACES,
-    MIN_AUTH_SECRET_BYTES,
     Login,
     Settings,
 )
-from shared.base64_text import decode_base64
+from shared.auth_secret import read_auth_secret
 from shared.catalogue import StageType, read_catalogue
 from shared.errors import InputError
 from shared.model import BUILT_IN_TYPES
@@ -141,16 +140,10 @@ class _Reader:
     def _auth_secret(self) -> bytes:
         text = self._secret("AuthSecret")
         try:
-            secret = decode_base64(text)
-        except ValueError as error:
-            self._problems.append(f"AuthSecret is not base64: {error}")
+            return read_auth_secret(text) if text else b""
+        except InputError as error:
+            self._problems.append(f"{error}: make one with `openssl rand -base64 48`")
             return b""
-        if text and len(secret) < MIN_AUTH_SECRET_BYTES:
-            self._problems.append(
-                f"AuthSecret has {len(secret)} bytes, and HS256 wants {MIN_AUTH_SECRET_BYTES} or more: "
-                "make one with `openssl rand -base64 48`"
-            )
-        return secret
 
     def _namespace(self) -> str:
         file = Path(POD_NAMESPACE_FILE)

@@ -65,9 +65,11 @@ def test_a_token_of_the_api_on_stdin_is_a_login(elsewhere: Elsewhere, start: Sta
     ("text", "arguments", "variables", "said"),
     [
         ("nonsense\n", ["--token-stdin"], {}, "the token is not valid"),
+        ("no\u00f1\n", ["--token-stdin"], {}, "ASCII"),
         ("", ["--token-stdin"], {}, "expected on stdin"),
         ("nobody\n", ["--github-token-stdin"], {"KONTINUOUS_AUTH_SECRET": SECRET}, "GitHub"),
         ("gh\n", ["--github-token-stdin"], {"KONTINUOUS_AUTH_SECRET": "?"}, "not base64"),
+        ("gh\n", ["--github-token-stdin"], {"KONTINUOUS_AUTH_SECRET": "Zm9v"}, "has 3 bytes"),
         ("gh\n", ["--github-token-stdin"], {}, "AuthSecret"),
     ],
 )

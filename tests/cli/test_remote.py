@@ -80,8 +80,38 @@ def test_without_an_address_the_service_is_this_machines_own() -> None:
         {"KONTINUOUS_URL": "http://k"},
         {"KONTINUOUS_URL": "http://k", "GITHUB_TOKEN": "gh"},
         {"KONTINUOUS_URL": "http://k", "GITHUB_TOKEN": "gh", "KONTINUOUS_AUTH_SECRET": "?"},
+        {"KONTINUOUS_URL": "http://k", "GITHUB_TOKEN": "gh", "KONTINUOUS_AUTH_SECRET": "="},
+        {"KONTINUOUS_URL": "http://k", "GITHUB_TOKEN": "gh", "KONTINUOUS_AUTH_SECRET": "Zm9v"},
+        {"KONTINUOUS_URL": "http://k/\u00e4", "KONTINUOUS_TOKEN": "t"},
+        {"KONTINUOUS_URL": "http://a..b", "KONTINUOUS_TOKEN": "t"},
+        {"KONTINUOUS_URL": "http://k\r\nx", "KONTINUOUS_TOKEN": "t"},
     ],
 )
 def test_what_is_half_named_is_refused(environment: dict[str, str]) -> None:
     with pytest.raises(InputError, match="KONTINUOUS_"):
         named_remote(environment)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"KONTINUOUS_TOKEN": "hide-\u043a\u043b\u044e\u0447"},
+        {"KONTINUOUS_TOKEN": "hide\rme"},
+        {"KONTINUOUS_URL": "http://me:hide@127.0.0.1:9"},
+        {"KONTINUOUS_URL": "http://me:hide@127.0.0.1:port"},
+        {"KONTINUOUS_AUTH_SECRET": "hide", "GITHUB_TOKEN": "gh", "KONTINUOUS_TOKEN": ""},
+    ],
+)
+def test_a_secret_that_cannot_be_used_is_refused_in_one_line_without_it(
+    kontinuous: Run, variables: dict[str, str]
+) -> None:
+    named = {"KONTINUOUS_URL": "http://127.0.0.1:9", "KONTINUOUS_TOKEN": "t"} | variables
+    done = kontinuous("get", "pipelines", **named)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), done.stderr
+    assert "KONTINUOUS_" in done.stderr
+    assert "hide" not in done.stderr
+
+
+def test_line_ends_around_the_variables_are_none_of_their_values(kontinuous: Run, api: ApiServer) -> None:
+    done = kontinuous("get", "pipelines", "-o", "json", KONTINUOUS_URL=f"{api.url}\r", KONTINUOUS_TOKEN=f"{TOKEN}\r\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")

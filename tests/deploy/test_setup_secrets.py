@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from coordinator.settings import MIN_AUTH_SECRET_BYTES
+from shared.auth_secret import MIN_AUTH_SECRET_BYTES
 from coordinator.setup.builder_secrets import AUTHORITY_SECRET, CLIENT_SECRET, SERVER_SECRET, make_builder_secrets
 from coordinator.setup.own_secrets import etcd_logins, login_of, make_own_secrets
 from coordinator.setup.passwords import htpasswd_fits
