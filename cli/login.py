@@ -50,9 +50,8 @@ def _config(args: Namespace, url: str) -> Config:
         return Config(url, auth_secret=_auth_secret(), github_token=access_token)
     if args.with_secret or AUTH_SECRET in os.environ:
         secret = _auth_secret()
-        return Config(
-            url, auth_secret=secret, github_token=named(os.environ, GITHUB_TOKEN) or ask_secret("GitHub token")
-        )
+        access_token = named(os.environ, GITHUB_TOKEN) or ask_secret("GitHub token")
+        return Config(url, auth_secret=secret, github_token=access_token)
     if token := device_login(Client(url, ""), Screen(sys.stderr)):
         return Config(url, token=token)
     return _asked(url)

@@ -1,4 +1,4 @@
-"""How the client of the API opens a connection: past the proxy to this very machine, and to no other address than asked.
+"""How the API's client opens a connection: to this very machine past a proxy, and to no other address than asked.
 
 urllib by itself follows a redirect with the token to any host, and makes a GET without a body of a POST.
 """

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from shared.auth_secret import MIN_AUTH_SECRET_BYTES
 from coordinator.setup.builder_secrets import AUTHORITY_SECRET, CLIENT_SECRET, SERVER_SECRET, make_builder_secrets
 from coordinator.setup.own_secrets import etcd_logins, login_of, make_own_secrets
 from coordinator.setup.passwords import htpasswd_fits
 from coordinator.setup.plan import Plan, Service, read_plan, service_of
 from coordinator.setup.store_secrets import REGISTRY_SECRET, S3_SECRET, make_store_secrets
+from shared.auth_secret import MIN_AUTH_SECRET_BYTES
 from shared.errors import InputError
 from shared.keys import OWN_SECRET
 from tests.fakes.secret_store import FakeSecrets
