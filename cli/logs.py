@@ -26,14 +26,10 @@ def execute(args: Namespace, program: LocalProgram) -> int:
             build = opened.client.build(name)
             wanted = _wanted(build, args.stage, args.attempt)
             for stage in wanted:
-                ready = _begun(opened.client, name, stage) if args.follow else stage
-                attempt = args.attempt or ready["attempt"]
-                if not attempt:
-                    continue  # it never ran
-                if len(wanted) > 1:
-                    screen.line(f"==> {stage['name']}")
-                read = follow_log if args.follow else read_log
-                _print(read(opened.client, name, stage["id"], attempt))
+                for count, (attempt, log) in enumerate(_logs(opened.client, name, stage, args)):
+                    if len(wanted) > 1 or count:
+                        screen.line(f"==> {stage['name']}{f' (attempt {attempt})' if attempt > 1 else ''}")
+                    _print(log)
     return EXIT_SUCCESS
 
 
@@ -46,6 +42,22 @@ def _wanted(build: Build, name: str | None, attempt: int | None) -> list[Stage]:
     if attempt is not None and not 1 <= attempt <= stage["attempt"]:
         raise InputError(f"there is no attempt {attempt} of {stage['name']!r}; there were {stage['attempt']}")
     return [stage]
+
+
+def _logs(client: Client, name: BuildName, stage: Stage, args: Namespace) -> Iterator[tuple[int, Iterable[bytes]]]:
+    """The attempt to print and its log, none where the stage never ran; of one that is followed, also those after it.
+
+    An attempt that the infrastructure failed before the work began is followed by another.
+    """
+    if args.attempt or not args.follow:
+        attempt, read = args.attempt or stage["attempt"], follow_log if args.follow else read_log
+        if attempt:
+            yield attempt, read(client, name, stage["id"], attempt)
+        return
+    printed = 0
+    while (stage := _begun(client, name, stage))["attempt"] > printed:
+        printed = stage["attempt"]
+        yield printed, follow_log(client, name, stage["id"], printed)
 
 
 def _begun(client: Client, name: BuildName, stage: Stage) -> Stage:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import yaml
 
 from shared import keys
 from shared.status import Fault, ReportStatus
-from tests.cli.conftest import KONTINUOUS, Run, environment
+from tests.cli.conftest import KONTINUOUS, Run, Start, environment
 from tests.cli.elsewhere import Elsewhere
 from tests.coordinator.api.front_door import FrontDoor, report_like_a_stage, succeed
 from tests.coordinator.world import PlayedStage
@@ -119,6 +120,33 @@ def test_a_resumed_build_is_followed_from_the_stage_on(failing: Elsewhere) -> No
     assert "==> Build " not in again.stdout
     wrong = failing("resume", name, "--from", "Deploy")
     assert (wrong.returncode, "there are 'Build', 'Unit Test'" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("options", [["--stage", "unit-test"], []])
+def test_a_followed_log_goes_on_with_the_attempt_that_does_the_work(
+    elsewhere: Elsewhere, start: Start, options: list[str]
+) -> None:
+    first_is_read = threading.Event()
+
+    def fail_first(stage: PlayedStage) -> None:
+        stage.write(f"attempt {stage.context.attempt}\n".encode())
+        if stage.context.attempt == 1:
+            assert first_is_read.wait(20)
+            report_like_a_stage(stage, ReportStatus.FAIL, Fault.INFRASTRUCTURE, "S3 is away")
+        else:
+            succeed(stage)
+
+    elsewhere.door.server.world.plays["unit-test"] = fail_first
+    name = f"{elsewhere.repository}/{elsewhere.door.start()['number']}"
+    process = start("logs", name, "-f", *options, **elsewhere.variables())
+    assert process.stdout
+    assert process.stdout.readline() == "attempt 1\n"
+    first_is_read.set()
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (0, "attempt 2\n")
+    assert stderr.endswith("==> Unit Test (attempt 2)\n")
+    only_first = elsewhere("logs", name, "-f", "--stage", "unit-test", "--attempt", 1)
+    assert only_first.stdout == "attempt 1\n"
 
 
 def test_who_may_only_read_is_told_so(elsewhere: Elsewhere) -> None:
