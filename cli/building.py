@@ -20,6 +20,10 @@ from shared.api_records import Build, Stage
 from shared.errors import Conflict, InfrastructureError
 from shared.status import Status
 
+PASSING = (
+    "The service ends with the command that started it, so the build is followed to its end; "
+    "`kontinuous serve` keeps one up."
+)
 CANCEL_LIMIT_S = 60.0  # a stage has 25 s to stop; then its containers are removed
 
 
@@ -55,6 +59,13 @@ def to_its_end(
     if output != "table":
         show(ended, output, list)
     return ended
+
+
+def is_followed(asked: bool, service: Service, screen: Screen) -> bool:
+    """Whether to follow a build: where that was asked for, or where the service would end before the build does."""
+    if service.passing and not asked:
+        screen.line(PASSING)
+    return asked or service.passing
 
 
 def _hand_over(order: Order, client: Client, program: LocalProgram, screen: Screen) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 
 from cli import interrupts, service
-from cli.building import build_of
+from cli.building import build_of, is_followed
 from cli.output import show
 from cli.program import LocalProgram
 from cli.records import name_of
@@ -16,7 +16,7 @@ from shared.errors import EXIT_SUCCESS, InputError
 
 
 def execute(args: Namespace, program: LocalProgram) -> int:
-    """Create what was asked for; with --follow the exit code is the build's."""
+    """Create what was asked for; where a build is followed, the exit code is its own."""
     if args.what == "pipeline" and (args.stage or args.follow or args.ref):
         raise InputError("--ref, --stage and --follow are for `create build`")
     with interrupts.interruptible(), service.chosen(program, Screen(sys.stderr)) as chosen:
@@ -24,8 +24,7 @@ def execute(args: Namespace, program: LocalProgram) -> int:
             case "pipeline":
                 record = chosen.client.create_pipeline(args.repository)
                 show(record, args.output, lambda: [f"Pipeline {record['repository']} is there"])
-            case "build" if args.follow:
-                screen = progress_screen(args.output)
+            case "build" if is_followed(args.follow, chosen, screen := progress_screen(args.output)):
                 return exit_code(build_of(args.repository, args.ref, args.stage, chosen, screen, args.output))
             case "build":
                 _start(args, chosen)

@@ -28,11 +28,13 @@ WAITING = "Another command still uses this service; waiting for its end (Ctrl-C:
 @dataclass(frozen=True, slots=True)
 class Service:
     """A service that is up. `registry` is the internal registry's address, `objects` the folder of logs and
-    artifacts, both as this machine sees them; "" where the service does not tell."""
+    artifacts, both as this machine sees them; "" where the service does not tell. `passing`: it ends with the command
+    that it was started for, and cancels what runs then."""
 
     client: Client
     registry: str = ""
     objects: str = ""
+    passing: bool = False
 
 
 @contextmanager
@@ -93,7 +95,7 @@ def _record(home: Path) -> Mapping[str, Any]:
 
 def _service(record: Mapping[str, Any], gone: Callable[[], bool] = lambda: False) -> Service:
     client = Client(record["url"], record["token"], gone)
-    return Service(client, record.get("registry", ""), record.get("objects", ""))
+    return Service(client, record.get("registry", ""), record.get("objects", ""), record.get("lifeline", False))
 
 
 def _stop(process: ServiceProcess, clients: ClientsLock, screen: Screen) -> None:

@@ -128,6 +128,7 @@ def _run(
         "pid": os.getpid(),
         "registry": services.registry,
         "objects": str(home.data("minio") / BUCKET),
+        "lifeline": lifeline,
     }
     server = threading.Thread(target=coordinator.run, name="coordinator", daemon=True)
     server.start()

@@ -89,6 +89,17 @@ def test_a_log_of_a_build_that_is_not_there_is_an_error(kontinuous: Run, running
     assert late.stderr == "kontinuous: there is no attempt 2 of 'Unit Test'; there were 1\n"
 
 
+@pytest.mark.parametrize(("lifeline", "said"), [(True, "Build 3 of local/ab12/hello: SUCCESS"), (False, "is started")])
+def test_a_build_is_followed_where_its_service_may_end_before_it(
+    kontinuous: Run, running: ApiServer, state_folder: Path, lifeline: bool, said: str
+) -> None:
+    record = {"url": running.url, "token": TOKEN, "pid": 1, "lifeline": lifeline}
+    (state_folder / "service.json").write_text(json.dumps(record))
+    done = kontinuous("create", "build", "local/ab12/hello")
+    assert (done.returncode, said in done.stdout) == (0, True), done.stdout
+    assert ("`kontinuous serve`" in done.stdout) == lifeline
+
+
 def test_cancel_asks_for_the_builds_end(kontinuous: Run, running: ApiServer) -> None:
     running.play = run_until_cancelled
     build = running.start("local/ab12/hello", {})

@@ -62,6 +62,21 @@ def test_past_builds_are_read_when_no_service_runs(alone: Kontinuous, engine: En
     assert left_behind(engine, alone.instance) == []
 
 
+def test_builds_that_are_started_where_no_service_runs_come_to_their_end(
+    alone: Kontinuous, engine: Engine, tmp_path: Path
+) -> None:
+    folder = repository(tmp_path / "again", command("Speak", "echo", "once more"))
+    first = alone.run(folder).build
+    resumed = alone("resume", "1", "--from", "Speak", cwd=folder)
+    created = alone("create", "build", first["repository"], "--ref", first["commit"]["sha"], "-o", "json")
+    for done in (resumed, created):
+        assert done.exit_code == 0, done.screen
+        assert "so the build is followed" in done.screen
+    assert "Speak (command, attempt 2)" in resumed.screen
+    assert (created.build["number"], created.build["status"]) == (2, "SUCCESS")
+    assert left_behind(engine, alone.instance) == []
+
+
 def test_two_runs_at_once_on_one_state_folder_both_succeed(alone: Kontinuous, engine: Engine, tmp_path: Path) -> None:
     folders = [repository(tmp_path / f"twin-{name}", command("Speak", "echo", name)) for name in "ab"]
     runs: list[Running] = [alone.start("run", folder, "-o", "json") for folder in folders]

@@ -44,7 +44,13 @@ def serve() -> int:
         return refuse(refusal, 3)
     record = Path(os.environ["KONTINUOUS_HOME"]) / "service.json"
     with ApiServer(PLAYS[os.environ.get("FAKE_PLAY", "succeed")]) as api:
-        about = {"url": api.url, "token": TOKEN, "registry": "localhost:5000", "objects": "/state/objects"}
+        about = {
+            "url": api.url,
+            "token": TOKEN,
+            "registry": "localhost:5000",
+            "objects": "/state/objects",
+            "lifeline": True,
+        }
         record.write_text(json.dumps(about | {"pid": os.getpid()}))
         print(json.dumps(about), flush=True)
         sys.stdin.read()
