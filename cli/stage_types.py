@@ -29,16 +29,17 @@ def types_of_file(path: Path) -> Types:
 def types_there(warn: Callable[[str], None]) -> Types:
     """The stage types of the kontinuous that one is logged in to, else of this machine's.
 
-    Where the former does not answer, the built-in ones, and `warn` is told.
+    Where the former does not answer, or there is no token for it (as in a stage, which only has its address), the
+    built-in ones, and `warn` is told.
     """
-    remote = named_remote(os.environ)
-    if remote is None:
-        return types_here()
     try:
-        return _asked(remote.client())
+        remote = named_remote(os.environ)
+        if remote is not None:
+            return _asked(remote.client())
     except KontinuousError as error:
         warn(f"only the built-in stage types are known: {error}")
         return STAGE_TYPES
+    return types_here()
 
 
 def types_here() -> Types:

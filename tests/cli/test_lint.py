@@ -52,3 +52,9 @@ def test_a_server_that_does_not_answer_leaves_the_built_in_types(kontinuous: Run
     done = kontinuous("lint", cwd=repository, KONTINUOUS_URL="http://127.0.0.1:9", KONTINUOUS_TOKEN="x")
     assert (done.returncode, done.stdout) == (0, ".pipeline.yml: no problems\n")
     assert "only the built-in stage types are known" in done.stderr
+
+
+def test_a_server_that_there_is_no_token_for_leaves_the_built_in_types(kontinuous: Run, repository: Path) -> None:
+    done = kontinuous("lint", cwd=repository, KONTINUOUS_URL="http://127.0.0.1:9")
+    assert (done.returncode, done.stdout) == (0, ".pipeline.yml: no problems\n")
+    assert "only the built-in stage types are known: there is no token" in done.stderr
