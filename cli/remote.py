@@ -91,7 +91,11 @@ def checked_token(token: str) -> str:
 def origin() -> str:
     """The repository of the current folder as its remote `origin` has it, `host/owner/name`; raises InputError."""
     words = ["git", "remote", "get-url", "origin"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    except OSError as error:
+        problem = f"git cannot be run ({error.strerror})"
+        raise InputError(f"{problem}: install it, or name the build as HOST/OWNER/NAME/NUMBER") from error
     address = done.stdout.strip()
     repository = repository_of(address) if done.returncode == 0 else ""
     if not repository:
@@ -102,7 +106,10 @@ def origin() -> str:
 def repository_of(address: str) -> str:
     """`host/owner/name` of a git address, over HTTP or SSH; "" where it is another kind of address."""
     short = _SCP.fullmatch(address) if "://" not in address else None
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
     host, path = (short["host"], short["path"]) if short else (parts.hostname or "", parts.path)
     repository = "/".join((host, path.strip("/").removesuffix(".git")))
     return repository if re.fullmatch(r"[^/]+/[^/]+/[^/]+", repository) else ""

@@ -46,6 +46,15 @@ def test_a_folder_without_origin_is_told_what_to_write(kontinuous: Run, api: Api
     assert "HOST/OWNER/NAME/NUMBER" in done.stderr
 
 
+def test_without_git_all_builds_are_listed_and_a_number_alone_is_none(kontinuous: Run, api: ApiServer) -> None:
+    api.pipelines.append(REPOSITORY)
+    listed = kontinuous("get", "builds", "-o", "json", **remote(api), PATH="/nowhere")
+    assert (listed.returncode, listed.stdout, listed.stderr) == (0, "[]\n", "")
+    one = kontinuous("get", "stages", "3", **remote(api), PATH="/nowhere")
+    assert (one.returncode, len(one.stderr.splitlines())) == (2, 1)
+    assert "git cannot be run" in one.stderr
+
+
 @pytest.mark.parametrize(
     ("address", "repository"),
     [
@@ -55,6 +64,7 @@ def test_a_folder_without_origin_is_told_what_to_write(kontinuous: Run, api: Api
         ("ssh://git@ghe.example.com:2222/acme/shop.git", "ghe.example.com/acme/shop"),
         ("/srv/git/shop.git", ""),
         ("../shop", ""),
+        ("http://[::1/acme/shop", ""),
         ("https://gitlab.example.com/group/sub/shop", ""),
     ],
 )
