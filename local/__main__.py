@@ -8,25 +8,35 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
 from local.home import open_home
 from local.progress import say_on_stderr
 from shared.codec import to_json
-from shared.errors import EXIT_SUCCESS, KontinuousError, UserWorkFailed
+from shared.errors import EXIT_INFRASTRUCTURE, EXIT_INTERRUPTED, EXIT_SUCCESS, KontinuousError, UserWorkFailed
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line asks for; returns the exit code."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is stopped, as on Ctrl-C
     try:
         _do(options)
     except KontinuousError as error:
-        say_on_stderr("kontinuous: " + str(error).replace("\n", "\n  "))
-        return error.exit_code
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted", EXIT_INTERRUPTED)
+    except OSError as error:
+        return _fail(f"the system refused: {error}", EXIT_INFRASTRUCTURE)
     return EXIT_SUCCESS
+
+
+def _fail(text: str, exit_code: int) -> int:
+    say_on_stderr("kontinuous: " + text.replace("\n", "\n  "))
+    return exit_code
 
 
 def _do(options: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from local.conformance.trial import UNFINISHED, Situation, Trial, as_object
 from local.containers import container_name
 from local.docker_launcher import DockerLauncher
 from local.engine import Engine, engine_errors
+from local.pod_engine import EngineError
 from shared import keys
 from shared.codec import encode
 from shared.errors import InputError, ObjectMissing
@@ -79,13 +80,16 @@ class Rig:
     def _watched(self, ref: JobRef, reports: list[bytes], situation: Situation) -> tuple[bytes, JobState, float | None]:
         """Follow a Job to its end; returns its stdout, its last state, and how long it took to stop."""
         output: list[bytes] = []
-        reader = Thread(target=self._follow, args=(ref, output), name="stdout", daemon=True)
+        problems: list[EngineError] = []
+        reader = Thread(target=self._follow, args=(ref, output, problems), name="stdout", daemon=True)
         reader.start()
         stopped_s = self._stopped(ref, reports) if situation.stopped else None
         if not self._wait(lambda: self._ended(ref)):
             self.launcher.cancel(ref)
             self._wait(lambda: self._ended(ref))
         reader.join(LIMIT_S)
+        if problems:
+            raise problems[0]
         return b"".join(output), self._state(ref), stopped_s
 
     def _stopped(self, ref: JobRef, reports: list[bytes]) -> float | None:
@@ -97,9 +101,12 @@ class Rig:
         self._wait(lambda: self._ended(ref))
         return time.monotonic() - began
 
-    def _follow(self, ref: JobRef, output: list[bytes]) -> None:
-        with self.launcher.follow(ref) as stream:
-            output.extend(stream)
+    def _follow(self, ref: JobRef, output: list[bytes], problems: list[EngineError]) -> None:
+        try:
+            with self.launcher.follow(ref) as stream:
+                output.extend(stream)
+        except EngineError as error:  # a trial that is interrupted takes the container away under its reader
+            problems.append(error)
 
     def _state(self, ref: JobRef) -> JobState:
         return next(state for state in self.launcher.jobs() if state.ref == ref)

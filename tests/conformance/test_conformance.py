@@ -1,6 +1,8 @@
 """`kontinuous conformance`: images that keep the stage contract pass, and each that breaks it fails by name."""
 
+import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,11 +11,12 @@ import pytest
 from local.conformance.prove import Proof, proving, table
 from local.engine import Engine
 from local.git_command import make_repository
-from local.home import Home
+from local.home import Home, path_hash
 from tests.conformance.broken import BREAKS
-from tests.conformance.conftest import Make
-from tests.e2e.journey import PYTHON, Done
+from tests.conformance.conftest import LIMIT_S, Make
+from tests.e2e.journey import PYTHON, Done, containers_of, kontinuous_of, left_behind
 from tests.own_stages import FOLDER, build_images
+from tests.waiting import wait_for
 
 PROGRAM = 'CMD ["sh", "-c", "echo working; echo $CONFORMANCE_SECRET"]'
 BROKEN = Path(__file__).parent / "broken.py"
@@ -78,6 +81,24 @@ def test_the_command_says_which_check_has_failed(conformance: Prove, make_image:
 def broken_image(make_image: Make, name: str) -> str:
     lines = ("COPY broken.py /opt/kontinuous/", f'ENTRYPOINT ["python3", "-m", "broken", "{name}"]', PROGRAM)
     return make_image(f"broken-{name}", *lines, **{"broken.py": BROKEN.read_bytes()})
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_proof_that_is_interrupted_leaves_nothing_behind(
+    home: Home, engine: Engine, images: dict[str, str], make_image: Make, tmp_path: Path, number: signal.Signals
+) -> None:
+    kontinuous = kontinuous_of(tmp_path, home)
+    kontinuous.variables = {**kontinuous.variables, "TMPDIR": str(tmp_path)}
+    running = kontinuous.start("conformance", make_image("interrupted", 'CMD ["sleep", "600"]'))
+    running.wait_for_text("trial 1 of 5", LIMIT_S)
+    [own] = tmp_path.glob("conformance-*/home")
+    wait_for(lambda: containers_of(engine, path_hash(own), "conformance", "stage"))
+    os.killpg(running.process.pid, number)
+    done = running.end(60)
+    assert done.exit_code == 130, done.screen
+    assert done.screen.endswith("\nkontinuous: interrupted\n")
+    assert "Traceback" not in done.screen
+    assert left_behind(engine, path_hash(own)) == []
 
 
 def test_a_param_that_is_none_is_named(conformance: Prove) -> None:
