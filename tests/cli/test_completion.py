@@ -30,24 +30,39 @@ def shell(name: str) -> str:
 
 
 @pytest.fixture
-def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """An environment with `kontinuous` on PATH, and a service with one finished build."""
+def api() -> Iterator[ApiServer]:
+    """A service with one finished build."""
+    with ApiServer(succeed_unseen) as api:
+        api.pipelines.append(REPOSITORY)
+        api.start(REPOSITORY, {})
+        yield api
+        assert not api.complaints
+
+
+@pytest.fixture
+def variables(api: ApiServer, tmp_path: Path) -> dict[str, str]:
+    """An environment with `kontinuous` on PATH, and with that service."""
     folder = tmp_path / "bin"
     folder.mkdir()
     program = folder / "kontinuous"
     program.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -P -m cli "$@"\n')
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    with ApiServer(succeed_unseen) as api:
-        api.pipelines.append(REPOSITORY)
-        api.start(REPOSITORY, {})
-        yield {
-            **os.environ,
-            "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
-            "HOME": str(tmp_path),
-            "TERM": "dumb",
-            "KONTINUOUS_URL": api.url,
-            "KONTINUOUS_TOKEN": TOKEN,
-        }
+    return {
+        **os.environ,
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "TERM": "dumb",
+        "KONTINUOUS_URL": api.url,
+        "KONTINUOUS_TOKEN": TOKEN,
+    }
+
+
+def fish_completes(typed: str, variables: dict[str, str]) -> list[str]:
+    """What fish offers for a line, each in turn; nothing may be said besides."""
+    code = f"kontinuous completion fish | source; complete --do-complete '{typed}'"
+    done = subprocess.run([shell("fish"), "-N", "-c", code], env=variables, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    return [line.split("\t")[0] for line in done.stdout.splitlines()]
 
 
 CASES = [
@@ -81,16 +96,24 @@ def test_the_tab_key_completes(name: str, variables: dict[str, str], tmp_path: P
 
 def test_fish_completes(variables: dict[str, str]) -> None:
     for typed, completed in CASES:
-        code = f"kontinuous completion fish | source; complete --do-complete '{typed}'"
-        done = subprocess.run(
-            [shell("fish"), "-N", "-c", code], env=variables, capture_output=True, text=True, timeout=60
-        )
-        assert completed.split()[-1] in [line.split("\t")[0] for line in done.stdout.splitlines()], (typed, done)
+        assert completed.split()[-1] in fish_completes(typed, variables)
+
+
+def test_only_pipelines_that_fit_are_asked_for_their_builds(api: ApiServer, variables: dict[str, str]) -> None:
+    api.pipelines += [f"{REPOSITORY}ping", "github.com/other/shop"]
+    api.start("github.com/other/shop", {})
+    assert fish_completes(f"kontinuous logs {REPOSITORY}/", variables) == [f"{REPOSITORY}/1"]
+    assert api.listed == [REPOSITORY]
+
+
+def test_one_tab_waits_for_a_second_however_many_pipelines_there_are(api: ApiServer, variables: dict[str, str]) -> None:
+    api.pipelines += [f"github.com/acme/slow-{number}" for number in range(40)]
+    api.faults.pause_s = 0.2
+    assert fish_completes("kontinuous logs github", variables) == [f"{REPOSITORY}/1"]
+    assert len(api.listed) <= 8
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense", ""])
 def test_without_a_service_nothing_is_completed_and_nothing_said(url: str, variables: dict[str, str]) -> None:
-    code = "kontinuous completion fish | source; complete --do-complete 'kontinuous describe pipeline '"
     variables |= {"KONTINUOUS_URL": url, "KONTINUOUS_HOME": variables["HOME"]}
-    done = subprocess.run([shell("fish"), "-N", "-c", code], env=variables, capture_output=True, text=True, timeout=60)
-    assert (done.stdout, done.stderr) == ("", "")
+    assert fish_completes("kontinuous describe pipeline ", variables) == []

@@ -9,6 +9,7 @@ import base64
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -96,12 +97,13 @@ class FakeBuild:
 class Faults:
     """What goes wrong with streams. `cuts`: bytes of each log stream after which its connection breaks within an event,
     one stream after another. `overlap`: bytes that each stream repeats. `gap`: bytes that the next one leaves out.
-    `event_cuts`: how many build streams break after their first event."""
+    `event_cuts`: how many build streams break after their first event. `pause_s`: how long a list of builds takes."""
 
     cuts: list[int] = field(default_factory=list)
     overlap: int = 0
     gap: int = 0
     event_cuts: int = 0
+    pause_s: float = 0.0
 
 
 class ApiServer:
@@ -116,6 +118,7 @@ class ApiServer:
         self.stage_types: list[Json] = []
         self.complaints: list[str] = []
         self.log_offsets: list[int] = []
+        self.listed: list[str] = []
         self.on_log: Callable[[], None] = lambda: None
         handler = type("Handler", (_Handler,), {"api": self})
         self._server = _listen(handler)
@@ -257,6 +260,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(201, {"repository": body["repository"]})
 
     def list_builds(self, repository: str) -> None:
+        self.api.listed.append(repository)
+        time.sleep(self.api.faults.pause_s)
         if repository not in self.api.pipelines:
             raise _Refusal(404, f"there is no pipeline {repository}")
         before, limit = int(self.query.get("before", 1_000_000)), min(int(self.query["limit"]), LARGEST_PAGE)
