@@ -8,6 +8,7 @@ from cli.build_name import build_name, current_repository
 from cli.client import Client
 from cli.output import show
 from cli.program import LocalProgram
+from cli.records import BuildName
 from cli.screen import Screen
 from cli.summary import build_table, stage_table
 from cli.table import moment, table
@@ -21,6 +22,8 @@ def execute(args: Namespace, program: LocalProgram) -> int:
     """List what was asked for, newest first."""
     if args.what == "stages" and args.name is None:
         raise InputError("`get stages` wants a BUILD: a number, or REPOSITORY/NUMBER")
+    if args.pipeline and args.what not in ("builds", "stages"):
+        raise InputError(f"--pipeline is for `get builds` and `get stages`, not for `get {args.what}`")
     with service.chosen(program, Screen(sys.stderr)) as opened:
         match args.what:
             case "builds":
@@ -28,7 +31,7 @@ def execute(args: Namespace, program: LocalProgram) -> int:
             case "pipelines":
                 _show_pipelines(args, opened.client)
             case "stages":
-                build = opened.client.build(build_name(args.name, program))
+                build = opened.client.build(_build_name(args, program))
                 show(build["stages"], args.output, lambda: stage_table(build))
             case "repos":
                 _show_repositories(args, opened.client)
@@ -39,11 +42,21 @@ def execute(args: Namespace, program: LocalProgram) -> int:
 
 def _show_builds(args: Namespace, client: Client, program: LocalProgram) -> None:
     if args.name:
-        build = client.build(build_name(args.name, program))
+        build = client.build(_build_name(args, program))
         show(build, args.output, lambda: build_table([build]))
         return
-    builds = _builds(client, _repository(args, program), args.limit)
+    builds = client.builds(args.pipeline, args.limit) if args.pipeline else _builds(client, program, args.limit)
     show(builds, args.output, lambda: build_table(builds))
+
+
+def _build_name(args: Namespace, program: LocalProgram) -> BuildName:
+    """The build that was named, by its number among those of --pipeline; raises InputError where it is not of that."""
+    if not args.pipeline:
+        return build_name(args.name, program)
+    name = build_name(args.name if "/" in args.name else f"{args.pipeline}/{args.name}", program)
+    if name.repository.lower() != args.pipeline.lower():
+        raise InputError(f"build {name} is none of {args.pipeline}")
+    return name
 
 
 def _show_pipelines(args: Namespace, client: Client) -> None:
@@ -58,22 +71,19 @@ def _show_repositories(args: Namespace, client: Client) -> None:
     show(found[0] if args.name else found, args.output, lambda: table(REPOSITORY_HEADINGS, map(_repository_row, found)))
 
 
-def _repository(args: Namespace, program: LocalProgram) -> str:
-    """The repository to list builds of: the one asked for, else the current folder's, else "" for all."""
-    if args.pipeline:
-        return str(args.pipeline)
+def _builds(client: Client, program: LocalProgram, limit: int) -> list[Build]:
+    """The newest builds of the current folder's repository, where it is one, else of all pipelines."""
     try:
-        return current_repository(program)
+        repository = current_repository(program)
     except InputError:
-        return ""
+        return _all_builds(client, limit)
+    try:
+        return client.builds(repository, limit)
+    except NotFound:
+        return []  # nothing was ever built from it
 
 
-def _builds(client: Client, repository: str, limit: int) -> list[Build]:
-    if repository:
-        try:
-            return client.builds(repository, limit)
-        except NotFound:
-            return []  # nothing was ever built from it
+def _all_builds(client: Client, limit: int) -> list[Build]:
     every = [build for pipeline in client.pipelines() for build in client.builds(pipeline["repository"], limit)]
     return sorted(every, key=lambda build: build["created_at"], reverse=True)[:limit]
 

@@ -12,7 +12,7 @@ def _get(parser: Parser) -> None:
     parser.add_argument(
         "name", nargs="?", metavar="NAME", help="only this REPOSITORY or BUILD; for stages: their BUILD"
     )
-    parser.add_argument("-p", "--pipeline", metavar="REPOSITORY", help="for builds: only those of this repository")
+    parser.add_argument("-p", "--pipeline", metavar="REPOSITORY", help="for builds and stages: of this repository")
     parser.add_argument("--limit", type=int, default=20, help="for builds: at most this many (default: 20)")
     add_output(parser)
 

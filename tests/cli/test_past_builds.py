@@ -54,8 +54,30 @@ def test_builds_outside_of_a_repository_are_all_there_are(kontinuous: Run, runni
     ]
 
 
-def test_a_repository_that_was_never_built_has_no_builds(kontinuous: Run, running: ApiServer) -> None:
+def test_a_pipeline_or_folder_that_was_never_built_has_no_builds(
+    kontinuous: Run, running: ApiServer, repository: Path
+) -> None:
+    running.pipelines.append("local/x/y")
     assert numbers(kontinuous("get", "builds", "-p", "local/x/y", "-o", "json")) == []
+    repository = repository.rename(repository.with_name("unbuilt"))
+    assert numbers(kontinuous("get", "builds", "-o", "json", cwd=repository)) == []
+
+
+def test_a_pipeline_that_is_not_there_is_an_error(kontinuous: Run, running: ApiServer) -> None:
+    done = kontinuous("get", "builds", "-p", "local/x/y")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "kontinuous: there is no pipeline local/x/y\n")
+
+
+def test_a_number_is_a_build_of_the_pipeline_that_is_named(
+    kontinuous: Run, running: ApiServer, repository: Path
+) -> None:
+    named = ("-p", "local/ab12/other")
+    one = kontinuous("get", "builds", 1, *named, "-o", "json", cwd=repository)
+    assert json.loads(one.stdout)["repository"] == "local/ab12/other"
+    assert kontinuous("get", "stages", 2, *named, cwd=repository).stderr.endswith("no build 2 of local/ab12/other\n")
+    other = kontinuous("get", "builds", "local/ab12/hello/1", *named)
+    assert (other.returncode, other.stderr) == (2, "kontinuous: build local/ab12/hello/1 is none of local/ab12/other\n")
+    assert kontinuous("get", "pipelines", *named).returncode == 2
 
 
 def test_pipelines_and_stages_are_listed(kontinuous: Run, running: ApiServer, repository: Path) -> None:

@@ -79,6 +79,9 @@ def test_repositories_on_github_are_listed(elsewhere: Elsewhere) -> None:
     ]
     assert json.loads(elsewhere("get", "repo", "acme/open", "-o", "json").stdout)["permission"] == "read"
     assert elsewhere("get", "repos", "acme/none").returncode == 2
+    for name in ("acme/open", "acme/none"):
+        builds = elsewhere("get", "builds", "-p", f"{host}/{name}")
+        assert (builds.returncode, builds.stdout, len(builds.stderr.splitlines())) == (2, "", 1)
 
 
 def test_a_build_is_listed_described_and_deleted(failing: Elsewhere) -> None:
