@@ -7,7 +7,7 @@ from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli.command import ASKED_TO_COMPLETE, Command, Parser, add_output
+from cli.command import ASKED_TO_COMPLETE, Command, Parser, add_output, whole_number
 from cli.resource_arguments import RESOURCE_COMMANDS
 from cli.setup_arguments import SETUP_COMMANDS
 
@@ -67,7 +67,9 @@ def _lint(parser: Parser) -> None:
 
 
 def _serve(parser: Parser) -> None:
-    parser.add_argument("--port", type=int, help=f"the port to listen on (default: {DEFAULT_PORT} or the next free)")
+    parser.add_argument(
+        "--port", type=whole_number(1, 65535), help=f"the port to listen on (default: {DEFAULT_PORT} or the next free)"
+    )
 
 
 def _conformance(parser: Parser) -> None:

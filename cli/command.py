@@ -1,7 +1,7 @@
 """What a command of `kontinuous` is: its name, its arguments, and the module that does it."""
 
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
@@ -51,6 +51,19 @@ class Command(NamedTuple):
         """Import the command's module and give its `execute(args, program) -> exit code`."""
         execute: Execute = import_module(self.module).execute
         return execute
+
+
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """The type of an argument that is a whole number in this range."""
+    wanted = f"a whole number from {least} " + ("on" if most is None else f"to {most}")
+
+    def read(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdigit() else least - 1
+        if number < least or (most is not None and number > most):
+            raise ArgumentTypeError(f"{text!r} is not {wanted}")
+        return number
+
+    return read
 
 
 def add_output(parser: Parser) -> None:

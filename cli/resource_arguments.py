@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cli.command import Command, Parser, add_build, add_output
+from cli.command import Command, Parser, add_build, add_output, whole_number
 
 LISTS = ("pipelines", "builds", "stages", "repos")
 
@@ -13,7 +13,7 @@ def _get(parser: Parser) -> None:
         "name", nargs="?", metavar="NAME", help="only this REPOSITORY or BUILD; for stages: their BUILD"
     )
     parser.add_argument("-p", "--pipeline", metavar="REPOSITORY", help="for builds and stages: of this repository")
-    parser.add_argument("--limit", type=int, default=20, help="for builds: at most this many (default: 20)")
+    parser.add_argument("--limit", type=whole_number(1), default=20, help="for builds: at most this many (default: 20)")
     add_output(parser)
 
 
@@ -82,7 +82,9 @@ def _kept_by(parser: Parser) -> None:
 
 
 def _attempt(parser: Parser) -> None:
-    parser.add_argument("--attempt", type=int, metavar="N", help="the stage's attempt (default: the newest)")
+    parser.add_argument(
+        "--attempt", type=whole_number(1), metavar="N", help="the stage's attempt (default: the newest)"
+    )
 
 
 def add_yes(parser: Parser) -> None:

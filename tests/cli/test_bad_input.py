@@ -78,6 +78,12 @@ def test_a_missing_secrets_file(kontinuous: Run, repository: Path) -> None:
         (("logs", "x/3"), "'x/3' names no build"),
         (("logs", "3"), "not a git repository"),
         (("get", "stages"), "`get stages` wants a BUILD"),
+        (("get", "builds", "--limit", "0"), "'0' is not a whole number from 1 on"),
+        (("serve", "--port", "99999"), "'99999' is not a whole number from 1 to 65535"),
+        (("serve", "--port", "0"), "argument --port: '0' is not"),
+        (("serve", "--port", "http"), "'http' is not a whole number"),
+        (("artifacts", "list", "3", "--stage", "x", "--attempt", "0"), "argument --attempt: '0' is not"),
+        (("logs", "3", "--stage", "x", "--attempt=-1"), "argument --attempt: '-1' is not"),
         (("lint", "nope.yml"), "nope.yml: cannot be read: No such file or directory"),
     ],
 )

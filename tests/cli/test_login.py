@@ -55,6 +55,18 @@ def test_a_github_token_on_stdin_and_the_secret_make_a_login(elsewhere: Elsewher
     assert elsewhere.run("logout").stdout == "You were not logged in\n"
 
 
+def test_a_logout_removes_the_file_itself_where_a_link_leads_to_it(
+    elsewhere: Elsewhere, start: Start, saved: Path, tmp_path: Path
+) -> None:
+    saved.parent.mkdir(parents=True)
+    saved.symlink_to(tmp_path / "dotfile")
+    url, token = elsewhere.door.server.url, elsewhere.door.token("ben")
+    assert give(start, token, url, "--token-stdin")[0] == 0
+    assert (tmp_path / "dotfile").exists()
+    assert elsewhere.run("logout").stdout == f"{tmp_path / 'dotfile'} is removed\n"
+    assert not (tmp_path / "dotfile").exists()
+
+
 def test_a_token_of_the_api_on_stdin_is_a_login(elsewhere: Elsewhere, start: Start, saved: Path) -> None:
     url, token = elsewhere.door.server.url, elsewhere.door.token("ben")
     assert give(start, token, url, "--token-stdin")[1].startswith("You are ben at ")
