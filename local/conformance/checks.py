@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from local.conformance.trial import PROBE, UNFINISHED, Situation, Trial
 from local.services import GIT, S3
 from shared.codec import decode
-from shared.errors import EXIT_CODES, EXIT_INTERRUPTED, EXIT_SUCCESS, InputError
+from shared.errors import EXIT_CODES, EXIT_INFRASTRUCTURE, EXIT_INTERRUPTED, EXIT_SUCCESS, InputError
 from shared.masking import MASK, secret_forms
 from shared.stage_contract import StageReport
 from shared.status import Fault, ReportStatus
@@ -49,9 +49,12 @@ def _context(evidence: Evidence) -> Finding:
     normal, newer = evidence.trials[NORMAL], evidence.trials[NEWER]
     if not normal.reports:
         return Finding("context", "given a context with a field that it does not know, it reported nothing")
-    if newer.reports or newer.exit_code == EXIT_SUCCESS:
+    refused = f"a context of version {NEWER_VERSION} must be refused with exit code {EXIT_INFRASTRUCTURE}"
+    if newer.reports or newer.exit_code != EXIT_INFRASTRUCTURE:
         ended = f"exited with {newer.exit_code}" + (f" and reported {newer.status}" if newer.reports else "")
-        return Finding("context", f"a context of version {NEWER_VERSION} must be refused; it {ended}")
+        return Finding("context", f"{refused}; it {ended}")
+    if newer.objects:
+        return Finding("context", f"{refused} and nothing else; it wrote {newer.objects[0]} to S3")
     return Finding("context", "", f"refused version {NEWER_VERSION}, passed over an unknown field")
 
 

@@ -3,6 +3,7 @@
 It runs in the image, on the runtime that ships, with one thing changed.
 """
 
+import json
 import os
 import re
 import sys
@@ -14,7 +15,9 @@ import shared.stage_report
 from shared.interruption import Interruption
 from shared.keys import CONTEXT_VARIABLE
 from shared.stage import run_stage
+from shared.stage_input import Folders, read_input
 from shared.stage_report import Reporter
+from shared.stage_stores import open_objects
 from stage_images.program.stage import execute
 
 
@@ -22,6 +25,27 @@ def context() -> None:
     """Takes a context of any version for one of its own."""
     text = os.environ[CONTEXT_VARIABLE]
     os.environ[CONTEXT_VARIABLE] = re.sub(r'"version": ?\d+', '"version": 1', text)
+
+
+def context__exit() -> None:
+    """Refuses a context of another version with the exit code of a failed command."""
+    if not has_known_version():
+        os._exit(1)
+
+
+def context__object() -> None:
+    """Writes to S3 before it refuses a context of another version."""
+    if has_known_version():
+        return
+    text = os.environ[CONTEXT_VARIABLE]
+    context()
+    given = read_input(os.environ, Folders())
+    open_objects(given.context, given.credentials).put(f"{given.context.log_prefix}chunk-0", b"hello")
+    os.environ[CONTEXT_VARIABLE] = text
+
+
+def has_known_version() -> bool:
+    return bool(json.loads(os.environ[CONTEXT_VARIABLE])["version"] == 1)
 
 
 def claim() -> None:
@@ -54,9 +78,9 @@ def log() -> None:
 
 
 def exit_code() -> None:
-    """Exits with 1 where the infrastructure failed."""
+    """Exits with 1 where the infrastructure failed, though not where it refuses its context."""
     end = os._exit
-    os._exit = lambda code: end(1 if code == 3 else code)  # type: ignore[assignment]
+    os._exit = lambda code: end(1 if code == 3 and has_known_version() else code)  # type: ignore[assignment]
 
 
 def stop() -> None:
@@ -69,7 +93,10 @@ def masking() -> None:
     shared.stage_log.secret_forms = lambda _values: ()
 
 
-BREAKS = {each.__name__: each for each in (context, claim, report, log, exit_code, stop, masking)}
+BREAKS = {
+    each.__name__: each
+    for each in (context, context__exit, context__object, claim, report, log, exit_code, stop, masking)
+}
 
 if __name__ == "__main__":
     BREAKS[sys.argv[1]]()
