@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.allowed_namespaces import check_namespace
 from coordinator.apprise_service import SERVICES
+from coordinator.settings import DEFAULT_NAMESPACES
+from shared.model import Repository
 from shared.pipeline_file import DEFAULT_NAMESPACE, KEYS, MAX_NOTIFICATIONS, lint_text, parse
 from shared.pipeline_stages import MAX_STAGES
 from shared.problems import MAX_PROBLEMS
@@ -69,6 +72,13 @@ def test_limits_and_defaults_are_the_ones_that_hold() -> None:
     )
     assert not [words for words in (*limits, *counts) if words not in REFERENCE]
     assert f"`{DEFAULT_NAMESPACE}`" in rows("## Top level")["metadata.namespace"]
+
+
+def test_the_smallest_file_may_run_on_a_cluster_as_shipped() -> None:
+    smallest = REFERENCE.split("The smallest file", 1)[1].split("```yaml\n", 1)[1].split("```", 1)[0]
+    pipeline = parse(smallest).pipeline
+    assert pipeline
+    check_namespace(Repository("github.com", "acme", "shop"), pipeline.namespace, DEFAULT_NAMESPACES)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
