@@ -53,7 +53,9 @@ def _quiet(completer: Completer) -> Complete:
             with suppress(Exception):  # a completion that fails completes nothing; the command itself will say why
                 there = named_remote(os.environ) or recorded(state_folder(os.environ))
                 client = Client(there.url, there.token, timeout_s=LIMIT_S)
-                found.extend(name for name in completer(client, parsed_args, prefix) if name.startswith(prefix))
+                for name in completer(client, parsed_args, prefix):
+                    if name.startswith(prefix):
+                        found.append(name)
 
         asking = Thread(target=ask, daemon=True)
         asking.start()

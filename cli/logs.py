@@ -39,7 +39,7 @@ def _wanted(build: Build, name: str | None, attempt: int | None) -> list[Stage]:
             raise InputError("--attempt counts the attempts of one stage; say which with --stage")
         return build["stages"]
     stage = find_stage(build["stages"], name)
-    if attempt is not None and not 1 <= attempt <= stage["attempt"]:
+    if attempt is not None and attempt > stage["attempt"]:
         raise InputError(f"there is no attempt {attempt} of {stage['name']!r}; there were {stage['attempt']}")
     return [stage]
 

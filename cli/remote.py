@@ -20,7 +20,7 @@ GITHUB_TOKEN = "GITHUB_TOKEN"
 LOCAL = "local"
 """As KONTINUOUS_URL: this machine's own, whatever was saved."""
 
-_PATH = re.compile(r"[^\s/]+(/[!-~]*)?")
+_PATH = re.compile(r"[^\s/?#]+(/[!-~]*)?")
 _TOKEN = re.compile(r"[!-~]+")
 _SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^/:]+):(?P<path>[^/].*)")
 """git's short form of an SSH address: `git@github.com:owner/name.git`."""
@@ -92,7 +92,7 @@ def origin() -> str:
     """The repository of the current folder as its remote `origin` has it, `host/owner/name`; raises InputError."""
     words = ["git", "remote", "get-url", "origin"]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
         problem = f"git cannot be run ({error.strerror})"
         raise InputError(f"{problem}: install it, or name the build as HOST/OWNER/NAME/NUMBER") from error

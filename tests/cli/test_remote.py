@@ -79,6 +79,15 @@ def test_a_token_is_made_as_readme_describes() -> None:
     assert made.token not in repr(made)
 
 
+@pytest.mark.parametrize(
+    "url", ["http://[::1]:3005", "http://k:3005/base/", "https://k\u00f6.example.com", "http://k_1."]
+)
+def test_addresses_of_every_form_are_taken(url: str) -> None:
+    made = named_remote({"KONTINUOUS_URL": url, "KONTINUOUS_TOKEN": "t"})
+    assert made
+    assert made.url == url
+
+
 def test_without_an_address_the_service_is_this_machines_own() -> None:
     assert named_remote({"KONTINUOUS_TOKEN": "t", "GITHUB_TOKEN": "gh"}) is None
 
@@ -93,6 +102,7 @@ def test_without_an_address_the_service_is_this_machines_own() -> None:
         {"KONTINUOUS_URL": "http://k", "GITHUB_TOKEN": "gh", "KONTINUOUS_AUTH_SECRET": "="},
         {"KONTINUOUS_URL": "http://k", "GITHUB_TOKEN": "gh", "KONTINUOUS_AUTH_SECRET": "Zm9v"},
         {"KONTINUOUS_URL": "http://k/\u00e4", "KONTINUOUS_TOKEN": "t"},
+        {"KONTINUOUS_URL": "http://k?\u00e4", "KONTINUOUS_TOKEN": "t"},
         {"KONTINUOUS_URL": "http://a..b", "KONTINUOUS_TOKEN": "t"},
         {"KONTINUOUS_URL": "http://k\r\nx", "KONTINUOUS_TOKEN": "t"},
     ],
