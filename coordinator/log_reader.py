@@ -5,6 +5,7 @@ without losing or repeating any; but for carriage returns at the ends of lines, 
 """
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -174,20 +175,15 @@ class LogReader:
         log_of = (build.repository, build.number, stage.id, attempt.number)
         loses, ended = self._launcher.live_log.loses_returns, attempt.status.finished
         if place.stored is None and loses:
-            found, lacking = place_after(self.read(*log_of), place.offset)
+            found, lacking = place_after(self.read(*log_of), place.offset, ended)
             if lacking and not ended:
                 return
             place.stored = found
         place.stored = place.offset if place.stored is None else place.stored
-        held = b""
-        for piece in self.read(*log_of, place.stored):
-            data = held + piece
-            held = b"\r" if loses and data.endswith(b"\r") else b""
-            data = data.removesuffix(held)
+        pieces = self.read(*log_of, place.stored)
+        for data in _unsplit(pieces, ended) if loses else pieces:
             place.stored += len(data)
             yield data.replace(b"\r\n", b"\n") if loses else data
-        if held and ended:
-            yield held
 
     def _read_chunks(self, prefix: str, offset: int) -> Iterator[bytes]:
         """Yield the chunks from `offset` on, up to the first gap."""
@@ -211,19 +207,38 @@ class LogReader:
             return  # it runs still, or died: there are chunks only
 
 
-def place_after(log: Iterable[bytes], shown: int) -> tuple[int, int]:
+def place_after(log: Iterable[bytes], shown: int, ended: bool = True) -> tuple[int, int]:
     """How many bytes of `log` were needed for the first `shown` bytes of what it is without the carriage returns at
-    the ends of its lines; and how many of those it lacks."""
-    place, left, rest = 0, shown, b""
+    the ends of its lines; and how many of those it lacks. Reads no further than it must, one piece at a time."""
+    place, left = 0, shown
+    for data in _unsplit(log, ended):
+        size = len(data) - data.count(b"\r\n")
+        if left <= size:
+            return place + _needed(data, left), 0
+        place, left = place + len(data), left - size
+    return place, left
+
+
+def _needed(data: bytes, shown: int) -> int:
+    """How many bytes of `data` its first `shown` are, when those it loses are counted too."""
+    needed = shown
+    for lost in re.finditer(b"\r\n", data):
+        if lost.start() >= needed:
+            break
+        needed += 1
+    return needed
+
+
+def _unsplit(log: Iterable[bytes], ended: bool) -> Iterator[bytes]:
+    """The log in pieces of which none ends within a line's end. A carriage return at the end of all may begin one,
+    unless the log has `ended`: it is kept back."""
+    held = b""
     for piece in log:
-        rest += piece
-        *lines, rest = rest.split(b"\n")
-        for line in lines:
-            size = len(line) + 1 - line.endswith(b"\r")
-            if left < size:
-                return place + left, 0
-            place, left = place + len(line) + 1, left - size
-    return place + min(left, len(rest)), max(0, left - len(rest))
+        data = held + piece
+        held = b"\r" if data.endswith(b"\r") else b""
+        yield data.removesuffix(held)
+    if held and ended:
+        yield held
 
 
 def _at_most(length: int, data: Iterator[bytes]) -> Iterator[bytes]:

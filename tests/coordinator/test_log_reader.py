@@ -1,6 +1,8 @@
 """Logs by byte offset: from the archive, from chunks, live, and from one to the other without a gap."""
 
 import threading
+import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -369,6 +371,30 @@ def test_a_place_in_the_store_is_where_the_live_log_was(parts: list[bytes], data
     before = whole[:place]
     kept = len(before) - sum(line.endswith(b"\r") for line in before.split(b"\n")[:-1])
     assert kept == shown
+
+
+def test_a_place_in_a_long_log_without_lines_is_found_in_linear_time_and_constant_memory() -> None:
+    piece, pieces = b"x" * (1 << 16), 1 << 10
+    begun = time.process_time()
+    tracemalloc.start()
+    try:
+        assert place_after((piece for _ in range(pieces)), len(piece) * pieces) == (len(piece) * pieces, 0)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 1 << 20
+    assert time.process_time() - begun < 10
+
+
+def test_no_more_of_a_log_is_read_than_was_shown() -> None:
+    log = iter([b"one\r\n", b"two\r\n", b"three\r\n"])
+    assert place_after(log, 8) == (10, 0)
+    assert list(log) == [b"three\r\n"]
+
+
+def test_a_carriage_return_is_not_taken_for_a_line_s_end_before_that_is_stored() -> None:
+    assert place_after([b"a\r"], 2, ended=False) == (1, 1)
+    assert place_after([b"a\r"], 2) == (2, 0)
 
 
 def test_who_comes_late_to_a_log_too_long_to_be_had_live_reads_the_store(desk: Desk) -> None:
