@@ -5,6 +5,7 @@ Nobody but etcd is asked, so that GitHub has its answer at once, whatever its ow
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 
 from coordinator.delivery import PING, Ignored, read_delivery
@@ -20,6 +21,8 @@ from shared.store_ports import KeyValue
 MAX_DELIVERY_BYTES = 25 * 1024 * 1024
 """GitHub sends no larger ones."""
 _ALGORITHM = "sha256="
+_SIGNATURE = re.compile(_ALGORITHM + "[0-9a-f]{64}")
+_REFUSED = "the delivery is not signed with the secret of a pipeline's webhook"
 
 
 class SignatureRefused(InputError):
@@ -45,12 +48,26 @@ class DeliveryIntake:
         self._tokens = Tokens(store, settings)
         self._records = DeliveryRecords(kv)
 
-    def take(self, repository: Repository, event: str, signature: str, body: bytes) -> Receipt:
-        """Take one; raises SignatureRefused, InputError for a body that is not GitHub's, StoreError.
+    def secret(self, repository: Repository, signature: str) -> str:
+        """What a delivery of the repository is signed with; raises SignatureRefused where no body would be taken: the
+        repository has no webhook, or `signature` is none. Raises InputError, StoreError."""
+        try:
+            secret = self._tokens.hook_secret(repository)
+        except NotFound:
+            secret = ""
+        if not secret or not _SIGNATURE.fullmatch(signature):
+            raise SignatureRefused(_REFUSED)
+        return secret
+
+    def take(self, repository: Repository, secret: str, event: str, signature: str, body: bytes) -> Receipt:
+        """Take one that is signed with `secret`; raises SignatureRefused, InputError for a body that is not GitHub's,
+        StoreError.
 
         `signature` is the header X-Hub-Signature-256: the HMAC-SHA256 of the body's very bytes.
         """
-        self._check(repository, signature, body)
+        given = _ALGORITHM + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(given.encode(), signature.encode()):
+            raise SignatureRefused(_REFUSED)
         if event == PING:
             return Receipt("pong")
         try:
@@ -59,12 +76,3 @@ class DeliveryIntake:
             return Receipt("ignored", str(reason))
         kept = self._records.accept(repository, delivery)
         return Receipt("accepted", kept.failed, kept.build or None)
-
-    def _check(self, repository: Repository, signature: str, body: bytes) -> None:
-        try:
-            secret = self._tokens.hook_secret(repository)
-        except NotFound:
-            secret = ""
-        given = _ALGORITHM + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-        if not secret or not hmac.compare_digest(given.encode(), signature.encode()):
-            raise SignatureRefused("the delivery is not signed with the secret of a pipeline's webhook")

@@ -7,7 +7,7 @@ from coordinator.api.builds import BUILD
 from coordinator.api.callers import Callers
 from coordinator.api.errors import JsonBottle
 from coordinator.api.operation import EVENTS, Operation
-from coordinator.api.streams import KEEP_ALIVE, as_stream, event
+from coordinator.api.streams import KEEP_ALIVE, Streams, event
 from coordinator.changes import BuildChanges
 from coordinator.store import BuildStore
 from coordinator.views import build_view
@@ -21,7 +21,7 @@ STORE_PAUSE_S = 1.0
 log = logging.getLogger(__name__)
 
 
-def add_routes(app: JsonBottle, store: BuildStore, changes: BuildChanges, callers: Callers) -> None:
+def add_routes(app: JsonBottle, store: BuildStore, changes: BuildChanges, streams: Streams, callers: Callers) -> None:
     """Add the route."""
 
     @app.get(f"{BUILD}/events", operation=Operation(media=(EVENTS,)))
@@ -29,7 +29,7 @@ def add_routes(app: JsonBottle, store: BuildStore, changes: BuildChanges, caller
         """Watch a build: an event `build` now and after each change, `end` once it has ended."""
         repository = callers.reading(host, owner, name)
         store.build(repository, number)
-        return as_stream(_build_events(store, changes, repository, number))
+        return streams.open(_build_events(store, changes, repository, number))
 
 
 def _build_events(store: BuildStore, changes: BuildChanges, repository: Repository, number: int) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from coordinator.api.operation import BYTES, EVENTS, Kind, Operation, Query
 from coordinator.api.ranges import Content, send
 from coordinator.api.requests import flag_query, number_query
 from coordinator.api.stages import ATTEMPT, STAGE
-from coordinator.api.streams import KEEP_ALIVE, as_stream, event
+from coordinator.api.streams import KEEP_ALIVE, Streams, event
 from coordinator.changes import BuildChanges
 from coordinator.log_reader import LogReader, Piece
 from coordinator.stage_lookup import find_attempt, find_stage
@@ -27,7 +27,9 @@ _LAST_EVENT = Query("Last-Event-ID", Kind.STRING, "with `follow`: the `id` of th
 _LOG = Operation(media=(BYTES, EVENTS), query=_QUERY, headers=(_LAST_EVENT,), ranges=True)
 
 
-def add_routes(app: JsonBottle, store: BuildStore, logs: LogReader, changes: BuildChanges, callers: Callers) -> None:
+def add_routes(
+    app: JsonBottle, store: BuildStore, logs: LogReader, changes: BuildChanges, streams: Streams, callers: Callers
+) -> None:
     """Add the route of logs."""
 
     @app.get(f"{STAGE}/logs", operation=_LOG)
@@ -40,7 +42,7 @@ def add_routes(app: JsonBottle, store: BuildStore, logs: LogReader, changes: Bui
         if flag_query("follow"):
             attempt, offset = _last_event() or (attempt, offset)
             asked = attempt and find_attempt(build, found, attempt)
-            return as_stream(_log_events(logs.follow(repository, number, found.id, asked, offset), offset, changes))
+            return streams.open(_log_events(logs.follow(repository, number, found.id, asked, offset), offset, changes))
         log_of = (repository, number, found.id, find_attempt(build, found, attempt))
         size = max(0, logs.size(*log_of) - offset)
         return send(Content(size, lambda start, length: logs.read(*log_of, offset + start, length)), BYTES)

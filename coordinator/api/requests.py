@@ -1,5 +1,9 @@
 """Reading what a request brings: its JSON body and its query, with clear errors."""
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Timer
 from typing import Any, TypeVar
 
 import bottle
@@ -13,6 +17,10 @@ T = TypeVar("T")
 
 MAX_BODY_BYTES = 1024 * 1024
 PIECE_BYTES = 64 * 1024
+BODY_S = 10.0
+"""How long a whole body may take, however it trickles in."""
+SOCKET = "kontinuous.socket"
+"""Where the server leaves a request's connection in its environment."""
 
 
 def read_body(kind: type[T]) -> T:
@@ -38,23 +46,51 @@ def _read_object() -> dict[str, Any]:
 
 
 def read_bytes(most: int) -> bytes:
-    """The body, whole; raises HttpError 400, or 413 where it has over `most` bytes.
+    """The body, whole; raises HttpError 400, 408 where it takes too long, or 413 where it has over `most` bytes.
 
     Read past Bottle, which keeps bodies of any size and undoes chunks that are undone already.
     """
     source = bottle.request.environ["wsgi.input"]
     too_large = HttpError(413, "too_large", f"the body is over {most} bytes")
-    try:
-        data: bytes = source.read(most + 1)
-        if len(data) > most:
-            while source.read(PIECE_BYTES):  # the connection may bring another request, behind the rest of this one
-                continue
-            raise too_large
-    except MaxSizeExceeded as error:
-        raise too_large from error
-    except (ValueError, OSError) as error:
-        raise HttpError(400, "bad_body", f"the body cannot be read: {error}") from error
+    with _in_time():
+        try:
+            data: bytes = source.read(most + 1)
+            if len(data) > most:
+                while source.read(PIECE_BYTES):  # who sends before it reads would meet a broken connection, no answer
+                    continue
+                raise too_large
+        except MaxSizeExceeded as error:
+            raise too_large from error
+        except TimeoutError as error:
+            raise _too_late() from error
+        except (ValueError, OSError) as error:
+            raise HttpError(400, "bad_body", f"the body cannot be read: {error}") from error
     return data
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """End what is read of the connection after BODY_S: a limit for each read would let single bytes trickle in for
+    ever. Raises HttpError 408, whatever else the cut body led to."""
+    connection, late = bottle.request.environ[SOCKET], Event()
+
+    def cut() -> None:
+        late.set()
+        with suppress(OSError):  # its other end has left
+            connection.shutdown(socket.SHUT_RD)
+
+    timer = Timer(BODY_S, cut)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if late.is_set():
+            raise _too_late()
+
+
+def _too_late() -> HttpError:
+    return HttpError(408, "too_late", f"the body did not come within {BODY_S:.0f} s")
 
 
 def text_query(name: str) -> str:

@@ -30,6 +30,8 @@ from coordinator.api import (
 from coordinator.api.auth import AuthPlugin
 from coordinator.api.callers import Callers
 from coordinator.api.errors import JsonBottle, code_of, error_body
+from coordinator.api.requests import PIECE_BYTES, SOCKET
+from coordinator.api.streams import Streams
 from coordinator.artifact_reader import ArtifactReader
 from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
@@ -82,12 +84,13 @@ def make_app(parts: Parts) -> JsonBottle:
     app = JsonBottle()
     app.install(AuthPlugin(parts.settings.auth_secret))
     callers = Callers(parts.permissions)
+    streams = Streams.beside(parts.settings.http_threads)
     health.add_routes(app, parts.kv, parts.objects, parts.metrics)
     pipelines.add_routes(app, parts.store, parts.pipelines, callers)
     builds.add_routes(app, parts.store, parts.builds, parts.retention, callers)
-    build_events.add_routes(app, parts.store, parts.changes, callers)
+    build_events.add_routes(app, parts.store, parts.changes, streams, callers)
     stages.add_routes(app, parts.store, parts.builds, callers)
-    logs.add_routes(app, parts.store, parts.logs, parts.changes, callers)
+    logs.add_routes(app, parts.store, parts.logs, parts.changes, streams, callers)
     artifacts.add_routes(app, parts.store, parts.artifacts, callers)
     definitions.add_routes(app, parts.definitions, callers)
     repositories.add_routes(app, parts.store, parts.repositories)
@@ -104,6 +107,13 @@ def make_app(parts: Parts) -> JsonBottle:
 class _Request(HTTPRequest):
     """A request whose refusal by cheroot itself, before any route, is JSON too."""
 
+    def send_headers(self) -> None:
+        """Begin the answer; the connection ends with it where much is left of a body that nobody wants: cheroot would
+        read it whole."""
+        unread = not self.rfile.closed if self.chunked_read else getattr(self.rfile, "remaining", 0) > PIECE_BYTES
+        self.close_connection = self.close_connection or unread
+        super().send_headers()
+
     def simple_response(self, status: object, msg: str | bytes = "") -> None:
         """Answer what is no request, or is too large; the connection ends with it."""
         message = msg.decode(errors="replace") if isinstance(msg, bytes) else msg
@@ -116,6 +126,15 @@ class _Request(HTTPRequest):
 
 class _Connection(HTTPConnection):
     RequestHandlerClass = _Request
+
+
+class _Gateway(wsgi.Gateway_10):
+    """Gives the routes the connection too, whose reading they end where a body takes too long."""
+
+    def get_environ(self) -> dict[str, Any]:  # type: ignore[override]  # cheroot's types say that it is None
+        """What WSGI says of a request, and its socket."""
+        environ: Any = super().get_environ()  # type: ignore[no-untyped-call]
+        return {**environ, SOCKET: self.req.conn.socket}
 
 
 class HttpServer:
@@ -131,6 +150,7 @@ class HttpServer:
         )
         self._server.max_request_body_size = MAX_REQUEST_BYTES
         self._server.ConnectionClass = self._connect
+        self._server.gateway = _Gateway
         self._connections: WeakSet[_Connection] = WeakSet()
         try:
             self._server.prepare()

@@ -163,7 +163,8 @@ class Intake:
     def take(self, message: github_webhooks.Message) -> None:
         signature = "sha256=" + hmac.new(b"secret", message.body, hashlib.sha256).hexdigest()
         intake = DeliveryIntake(self.settings, self.kv, self.store)
-        assert intake.take(self.repository, message.event, signature, message.body).status == "accepted"
+        secret = intake.secret(self.repository, signature)
+        assert intake.take(self.repository, secret, message.event, signature, message.body).status == "accepted"
 
     def push(self, branch: str = "main") -> str:
         sha = self.remote.push({"n": branch}, branch)

@@ -6,11 +6,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import requests
 
+from coordinator.api.streams import Streams
+from shared.errors import NotFound
 from shared.ports import JobRef
 from shared.status import ReportStatus
 from tests.coordinator.api.api_server import BUILDS, TIMEOUT_S, Server
@@ -154,22 +157,47 @@ def test_a_reader_whose_stream_broke_goes_on_after_the_last_event_it_had(server:
     assert end[1] == {"offset": 9}
 
 
-def test_readers_who_leave_free_their_threads() -> None:
-    server = Server(http_threads=2)
+def test_streams_leave_threads_to_others_and_readers_who_leave_make_room() -> None:
+    server = Server(http_threads=4)
     valve = Valve(server)
     server.start_build(only=["Build"])
     valve.write(b"silent from here on")
-    streams = [Stream(server, LOG), Stream(server, EVENTS)]
-    for stream in streams:
-        next(stream.events())
-    with pytest.raises(requests.Timeout):
-        requests.get(f"{server.url}/healthz", timeout=0.3)
-    for stream in streams:
-        stream.close()
-    assert server.ask("GET", "/healthz").status_code == 200
-    assert server.ask("GET", "/healthz").status_code == 200
+    for _ in range(2):
+        streams = [opened(server, path) for path in (LOG, EVENTS, LOG)]
+        refused = [server.ask("GET", path) for path in (LOG, EVENTS)]
+        assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(503, "too_many_streams")] * 2
+        assert {answer.headers["Retry-After"] for answer in refused} == {"5"}
+        assert "without following" in refused[0].json()["message"]
+        assert server.ask("GET", "/healthz").status_code == 200
+        for stream in streams:
+            stream.close()
     valve.end()
     server.close()
+
+
+def opened(server: Server, path: str) -> Stream:
+    """A stream with its first event, once there is room for it."""
+
+    def tried() -> Stream | None:
+        with suppress(AssertionError):
+            return Stream(server, path)
+        return None
+
+    stream = wait_for(tried)
+    next(stream.events())
+    return stream
+
+
+def test_a_stream_that_fails_before_its_first_event_makes_room() -> None:
+    places = Streams(1)
+
+    def failing() -> Iterator[bytes]:
+        raise NotFound("gone")
+        yield b""
+
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            next(places.open(failing()))
 
 
 def test_streams_wait_for_a_store_that_is_down(server: Server, valve: Valve) -> None:

@@ -1,13 +1,19 @@
 """Webhooks from their installation to the build and its statuses, over HTTP."""
 
 import json
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from coordinator.api.large_bodies import AT_ONCE
+from coordinator.api.requests import BODY_S
 from coordinator.delivery_intake import MAX_DELIVERY_BYTES
 from shared import keys
 from shared.github_status import CONTEXT
@@ -333,3 +339,68 @@ def test_the_largest_delivery_is_taken_at_once_and_a_larger_one_refused(hooked: 
     assert hooked.deliver(Message("push", body))["status"] == "accepted"
     too_large = github_webhooks.send(Message("push", body + b" " * MAX_DELIVERY_BYTES), hooked.url, "x")
     assert too_large.status_code == 413
+
+
+def begun(url: str, headers: dict[str, str], body: bytes = b"") -> socket.socket:
+    """A delivery whose head is sent, and of its body as much as is given."""
+    found = urlsplit(url)
+    connection = socket.create_connection((found.hostname, found.port), timeout=20)
+    lines = [f"POST {found.path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers.items())]
+    connection.sendall("\r\n".join((*lines, "", "")).encode() + body)
+    return connection
+
+
+def answer_of(connection: socket.socket) -> bytes:
+    """All that comes until the server ends the connection."""
+    with connection:
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+UNSIGNED = {"X-GitHub-Event": "push", "X-Hub-Signature-256": f"sha256={'0' * 64}"}
+LENGTH = {"Content-Length": str(MAX_DELIVERY_BYTES)}
+CHUNKED = {"Transfer-Encoding": "chunked"}
+
+
+@pytest.mark.parametrize("body", [LENGTH, CHUNKED])
+def test_where_no_signature_would_do_no_body_is_read(hooked: Hooked, body: dict[str, str]) -> None:
+    unknown = hooked.url.replace("Acme/shop", "acme/nope")
+    for url, headers in ((unknown, UNSIGNED), (hooked.url, {"X-Hub-Signature-256": "sha256=0"}), (hooked.url, {})):
+        answer = answer_of(begun(url, {**headers, **body}, b"10000\r\n"))
+        assert answer.startswith(b"HTTP/1.1 401 ")
+        assert b"Connection: close" in answer
+        assert b"bad_signature" in answer
+
+
+def test_of_large_bodies_only_a_few_are_read_at_once_and_small_ones_go_on(hooked: Hooked) -> None:
+    kinds = [LENGTH, CHUNKED] * (AT_ONCE // 2)
+    waiting = [begun(hooked.url, {**UNSIGNED, **body}, b"10") for body in kinds]
+    one_more = begun(hooked.url, {**UNSIGNED, **LENGTH})
+    assert hooked.deliver(hooked.push())["status"] == "accepted"
+    refused = answer_of(one_more)
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b"Retry-After: 5" in refused
+    for connection in waiting:
+        connection.close()
+    wait_for(lambda: github_webhooks.send(Message("push", b" " * 2_000_000), hooked.url, "x").status_code == 401)
+
+
+def test_a_body_that_trickles_in_is_given_up(hooked: Hooked) -> None:
+    started = time.monotonic()
+    connection = begun(hooked.url, {**UNSIGNED, "Content-Length": "1000"})
+    trickling = threading.Event()
+
+    def trickle() -> None:
+        with suppress(OSError):
+            while not trickling.wait(0.2):
+                connection.sendall(b"x")
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    try:
+        answer = connection.recv(65536)
+    finally:
+        trickling.set()
+        thread.join()
+        connection.close()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert BODY_S - 1 < time.monotonic() - started < BODY_S + 5
