@@ -44,14 +44,14 @@ class CommitDeliveries:
         waiting = sorted((each for each in self.deliveries if not each.done), key=lambda each: each.event != PUSH)
         return waiting[0] if waiting else None
 
-    def twin_of(self, delivery: Delivery) -> Delivery | None:
-        """The delivery whose build stands for this one too, or None.
+    def twin_of(self, delivery: Delivery, exists: Callable[[int], bool]) -> Delivery | None:
+        """The delivery whose build stands for this one too, or None: it `exists`, or is still to be made.
 
         A pull request takes the build of a push of its commit, or of an earlier event of the same kind; a push that of
         a pull request that came before it, for the same branch.
         """
         built = (each for each in self.deliveries if each.build and not each.twin)
-        return next((each for each in built if _stands(each, delivery)), None)
+        return next((each for each in built if _stands(each, delivery) and (not each.done or exists(each.build))), None)
 
     def held(self, holder: str, now: datetime) -> "CommitDeliveries":
         """The record claimed by `holder`, where nobody else has it."""
@@ -104,6 +104,11 @@ class DeliveryRecords:
     def remove(self, key: str) -> None:
         """Forget a record."""
         self._kv.delete(key)
+
+    def forget(self, repository: Repository) -> None:
+        """Forget all records of a repository."""
+        for entry in self._kv.list(keys.deliveries_prefix(repository)):
+            self._kv.delete(entry.key)
 
     def tidy(self, now: datetime | None = None) -> None:
         """Forget what is so old that a delivery of it would not be taken."""

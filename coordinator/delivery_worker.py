@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from coordinator.builds import Builds
 from coordinator.delivery import Delivery
@@ -122,7 +123,7 @@ class DeliveryWorker:
             self._tell(repository, delivery, token)
             self._note(key, replace(delivery, done=True), holder)
             return None
-        twin = self._records.read(key).twin_of(delivery)
+        twin = self._records.read(key).twin_of(delivery, partial(self._store.has_build, repository))
         if twin is not None:
             self._note(key, replace(delivery, build=twin.build, twin=True, done=True), holder)
             return None

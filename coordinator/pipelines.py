@@ -2,6 +2,7 @@
 
 import secrets
 
+from coordinator.delivery_records import DeliveryRecords
 from coordinator.retention import Retention
 from coordinator.settings import Settings
 from coordinator.store import BuildStore
@@ -18,9 +19,16 @@ class Pipelines:
     """Creates and deletes pipelines, each with its webhook where the source host has such."""
 
     def __init__(
-        self, settings: Settings, store: BuildStore, retention: Retention, source: SourceHost, hooks: HookHost | None
+        self,
+        settings: Settings,
+        store: BuildStore,
+        deliveries: DeliveryRecords,
+        retention: Retention,
+        source: SourceHost,
+        hooks: HookHost | None,
     ) -> None:
         self._store = store
+        self._deliveries = deliveries
         self._retention = retention
         self._source = source
         self._hooks = hooks
@@ -49,20 +57,23 @@ class Pipelines:
         return record
 
     def delete(self, repository: Repository, token: str) -> None:
-        """End to serve a repository: remove its webhook, and its builds with all they left.
+        """End to serve a repository: remove its webhook, its builds with all they left, and its deliveries.
 
-        Raises NotFound, and Conflict while a build runs.
+        Its record goes last: whatever is raised in between, it is there to be deleted again. Raises NotFound, and
+        Conflict while a build runs.
         """
         self._store.pipeline(repository)
-        builds = self._store.builds(repository)
-        running = next((build for build in builds if not build.finished), None)
+        running = next((build for build in self._store.builds(repository) if not build.finished), None)
         if running is not None:
             raise Conflict(f"build {running.number} of {repository} still runs: cancel it first, or wait for its end")
         if self._hooks is not None:
             self._hooks.remove_hook(repository, self._hook_url(repository), token)
+        self._store.begin_deletion(repository)
+        while builds := self._store.builds(repository):  # more than once: some may have had their number already
+            for build in builds:
+                self._retention.remove(build)
+        self._deliveries.forget(repository)
         self._store.delete_pipeline(repository)
-        for build in builds:
-            self._retention.remove(build)
 
     def _hook_url(self, repository: Repository) -> str:
         return self._url + keys.hook_path(repository)

@@ -11,6 +11,7 @@ from coordinator.builds import Builds
 from coordinator.changes import BuildChanges
 from coordinator.definitions import Definitions
 from coordinator.delivery_intake import DeliveryIntake
+from coordinator.delivery_records import DeliveryRecords
 from coordinator.delivery_worker import DeliveryWorker
 from coordinator.forge import Forge
 from coordinator.github_oauth import GitHubOAuth
@@ -77,7 +78,7 @@ class Service:
             kv=kv,
             objects=objects,
             store=store,
-            pipelines=Pipelines(settings, store, retention, source, forge),
+            pipelines=Pipelines(settings, store, DeliveryRecords(kv), retention, source, forge),
             builds=builds,
             retention=retention,
             logs=logs,

@@ -66,6 +66,8 @@ class BuildStore:
         else:
             old = decode(PipelineRecord, entry.value)
             record = replace(record, last_build=old.last_build)
+            if old.removing:
+                raise Conflict(_half_deleted(repository))
             created = bool(old.deleted_at) and self._kv.replace(key, encode(record), entry.revision)
         if not created:
             raise Conflict(f"{repository} has a pipeline already")
@@ -73,25 +75,34 @@ class BuildStore:
 
     def delete_pipeline(self, repository: Repository) -> None:
         """Serve a repository no more; raises NotFound. Its builds are left as they are."""
-        for _ in range(_MAX_RACES):
-            stored = self._pipeline(repository)
-            left = PipelineRecord(
-                repository, stored.value.created_at, last_build=stored.value.last_build, deleted_at=timestamp()
-            )
-            if self._kv.replace(keys.pipeline_key(repository), encode(left), stored.revision):
-                return
-        raise StoreError(f"too many builds of {repository} are started at once")
+        self._update_pipeline(
+            repository,
+            lambda old: PipelineRecord(repository, old.created_at, last_build=old.last_build, deleted_at=timestamp()),
+        )
+
+    def begin_deletion(self, repository: Repository) -> None:
+        """Mark a pipeline as being deleted: from now on no build of it is stored; raises NotFound."""
+        self._update_pipeline(repository, lambda record: replace(record, removing=True))
 
     def create_build(self, repository: Repository, make: Callable[[int], Build]) -> Build:
-        """Store a new build under the next number; `make` gets the number and returns the build."""
+        """Store a new build under the next number; `make` gets the number and returns the build. Raises NotFound, and
+        Conflict where the pipeline is being deleted."""
         build = make(self.next_number(repository))
         if not self.put_build(build):
             raise StoreError(f"build {build.number} of {repository} exists already, though its number was new")
         return build
 
     def put_build(self, build: Build) -> bool:
-        """Store a new build under the number it has; False where there is one already."""
-        return self._kv.create(keys.build_key(build.repository, build.number), encode(build))
+        """Store a new build under the number it has; False where there is one already. Raises NotFound, and Conflict
+        where the pipeline is being deleted: whoever deletes it may have looked for builds already."""
+        if not self._kv.create(keys.build_key(build.repository, build.number), encode(build)):
+            return False
+        try:
+            _in_service(self.pipeline(build.repository))
+        except (Conflict, NotFound):
+            self.delete_build(build)
+            raise
+        return True
 
     def build(self, repository: Repository, number: int) -> Stored[Build]:
         """One build; raises NotFound."""
@@ -99,6 +110,11 @@ class BuildStore:
         if stored is None:
             raise NotFound(f"{repository} has no build {number}")
         return stored
+
+    def has_build(self, repository: Repository, number: int) -> bool:
+        """Whether there is a build that is not being removed."""
+        stored = self.build_at(keys.build_key(repository, number))
+        return stored is not None and not stored.value.removing
 
     def build_at(self, key: str) -> Stored[Build] | None:
         """The build under an etcd key, or None."""
@@ -192,14 +208,33 @@ class BuildStore:
         return Stored(record, entry.revision)
 
     def next_number(self, repository: Repository) -> int:
-        """Take the number of a new build; raises NotFound. It is never given out again."""
+        """Take the number of a new build, which is never given out again. Raises NotFound, and Conflict where the
+        pipeline is being deleted."""
+
+        def take(record: PipelineRecord) -> PipelineRecord:
+            return replace(_in_service(record), last_build=record.last_build + 1)
+
+        return self._update_pipeline(repository, take).last_build
+
+    def _update_pipeline(
+        self, repository: Repository, change: Callable[[PipelineRecord], PipelineRecord]
+    ) -> PipelineRecord:
         for _ in range(_MAX_RACES):
             stored = self._pipeline(repository)
-            number = stored.value.last_build + 1
-            record = encode(replace(stored.value, last_build=number))
-            if self._kv.replace(keys.pipeline_key(repository), record, stored.revision):
-                return number
+            changed = change(stored.value)
+            if self._kv.replace(keys.pipeline_key(repository), encode(changed), stored.revision):
+                return changed
         raise StoreError(f"too many builds of {repository} are started at once")
+
+
+def _in_service(record: PipelineRecord) -> PipelineRecord:
+    if record.removing:
+        raise Conflict(_half_deleted(record.repository))
+    return record
+
+
+def _half_deleted(repository: Repository) -> str:
+    return f"the pipeline of {repository} is being deleted: delete it again where that did not end"
 
 
 def _report(entry: Entry) -> StageReport:

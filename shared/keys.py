@@ -89,9 +89,14 @@ def commit_key(repository: "Repository", sha: str) -> str:
     return f"{COMMITS}{repository}/{sha}"
 
 
+def deliveries_prefix(repository: "Repository") -> str:
+    """Below which all deliveries of a repository's webhook are stored."""
+    return f"{DELIVERIES}{repository}/"
+
+
 def delivery_key(repository: "Repository", sha: str) -> str:
     """Where the deliveries of a webhook are stored that are about one commit."""
-    return f"{DELIVERIES}{repository}/{sha}"
+    return f"{deliveries_prefix(repository)}{sha}"
 
 
 def notification_key(repository: "Repository", number: int) -> str:

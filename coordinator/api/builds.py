@@ -29,7 +29,7 @@ _PAGE = (
 def add_routes(app: JsonBottle, store: BuildStore, builds: Builds, retention: Retention, callers: Callers) -> None:
     """Add the routes of builds."""
 
-    @app.post(BUILDS, operation=Operation(201, body=api_records.NewBuild, errors=(422,)))
+    @app.post(BUILDS, operation=Operation(201, body=api_records.NewBuild, errors=(409, 422)))
     def create_build(host: str, owner: str, name: str) -> api_records.Build:
         """Start a build of a branch, tag or commit."""
         repository = callers.writing(host, owner, name)

@@ -66,12 +66,18 @@ def with_build(delivery: Delivery, number: int = 1) -> Delivery:
 )
 def test_whose_build_stands_for_whom(other: Delivery, delivery: Delivery, stands: bool) -> None:
     record = CommitDeliveries((with_build(other), delivery) if other != delivery else (delivery,))
-    assert (record.twin_of(delivery) is not None) == stands
+    assert (record.twin_of(delivery, exists=lambda number: True) is not None) == stands
 
 
 def test_a_delivery_that_failed_stands_for_nobody() -> None:
     failed = replace(PUSHED, failed="no file", done=True)
-    assert CommitDeliveries((failed, OPENED)).twin_of(OPENED) is None
+    assert CommitDeliveries((failed, OPENED)).twin_of(OPENED, exists=lambda number: True) is None
+
+
+def test_a_build_that_was_removed_stands_for_nobody_and_one_that_is_still_to_be_made_does() -> None:
+    for done, stands in ((True, False), (False, True)):
+        record = CommitDeliveries((replace(PUSHED, build=7, done=done), OPENED))
+        assert (record.twin_of(OPENED, exists=lambda number: number != 7) is not None) == stands
 
 
 def test_pushes_come_first() -> None:

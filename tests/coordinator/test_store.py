@@ -45,6 +45,20 @@ def test_a_pipeline_is_created_once(store: BuildStore) -> None:
     assert store.pipelines() == (record,)
 
 
+def test_while_a_pipeline_is_deleted_no_build_is_stored_whenever_it_got_its_number(store: BuildStore) -> None:
+    number = store.next_number(REPOSITORY)
+    store.begin_deletion(REPOSITORY)
+    for attempt in (lambda: store.put_build(make(number)), lambda: store.create_build(REPOSITORY, make)):
+        with pytest.raises(Conflict, match="is being deleted"):
+            attempt()
+    assert store.builds(REPOSITORY) == ()
+    store.delete_pipeline(REPOSITORY)
+    with pytest.raises(NotFound):
+        store.put_build(make(number))
+    assert store.builds(REPOSITORY) == ()
+    assert store.create_pipeline(REPOSITORY, "").last_build == number
+
+
 def test_what_is_not_there_is_named(store: BuildStore) -> None:
     with pytest.raises(NotFound, match="local/ab12/hello2 has no pipeline"):
         store.pipeline(OTHER)

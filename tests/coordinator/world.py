@@ -1,7 +1,7 @@
 """A world for whole builds without containers: real coordinator code over the fakes, and stages that tests play."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -107,6 +107,19 @@ class FlakyKeyValue(FakeKeyValue):
             raise StoreError("etcd is down")
 
 
+class FlakyObjects(FakeObjects):
+    """A store that can be made to delete nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stuck = False
+
+    def delete(self, keys: Iterable[str]) -> None:
+        if self.stuck:
+            raise StoreError("S3 is down")
+        super().delete(keys)
+
+
 Play = Callable[[PlayedStage], None]
 
 
@@ -123,7 +136,7 @@ class World:
     def __init__(self, kv: KeyValue | None = None, launcher: FakeLauncher | None = None, **changes: Any) -> None:
         self.settings: Settings = settings(**{"resync_s": 1.0, **changes})
         self.kv: KeyValue = kv or FakeKeyValue()
-        self.objects = FakeObjects()
+        self.objects = FlakyObjects()
         self.launcher = launcher or FakeLauncher()
         self.store = BuildStore(self.kv)
         self.metrics = Metrics()

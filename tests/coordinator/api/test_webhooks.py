@@ -117,6 +117,39 @@ def test_a_pipeline_whose_build_runs_is_not_deleted(hooked: Hooked) -> None:
     assert len(hooked.shop.hooks) == 1
 
 
+def test_a_deletion_that_did_not_end_is_repeated_and_no_build_begins_meanwhile(hooked: Hooked) -> None:
+    hooked.server.world.play()
+    hooked.start()
+    hooked.wait_for_end()
+    hooked.server.world.objects.stuck = True
+    assert wait_for(lambda: s if (s := hooked.ask("DELETE", hooked.pipeline).status_code) != 409 else 0) == 503
+    assert hooked.ask("GET", hooked.pipeline).status_code == 200
+    for refused in (hooked.ask("POST", hooked.builds, json={"ref": "main"}), hooked.create_pipeline()):
+        assert (refused.status_code, "is being deleted" in refused.json()["message"]) == (409, True)
+    hooked.server.world.objects.stuck = False
+    assert hooked.ask("DELETE", hooked.pipeline).status_code == 204
+    assert hooked.ask("GET", hooked.pipeline).status_code == 404
+    assert hooked.server.world.objects.list("") == ()
+    assert hooked.create_pipeline().status_code == 201
+    assert hooked.all_builds() == []
+
+
+@pytest.mark.parametrize("what", ["pipeline", "build"])
+def test_a_pull_request_whose_pushs_build_was_deleted_is_built_anew(hooked: Hooked, what: str) -> None:
+    hooked.server.world.play()
+    push = hooked.push("feature")
+    assert hooked.receipt_with_build(push)["build"] == 1
+    hooked.wait_for_end()
+    path = {"pipeline": hooked.pipeline, "build": f"{hooked.builds}/1"}[what]
+    wait_for(lambda: hooked.ask("DELETE", path).status_code == 204)
+    if what == "pipeline":
+        assert hooked.server.kv.list(keys.DELIVERIES) == ()
+        assert hooked.create_pipeline().status_code == 201
+    opened = github_webhooks.pull_request("opened", 7, hooked.shop, hooked.shop, "feature", "ben")
+    assert hooked.receipt_with_build(opened)["build"] == 2
+    assert hooked.build(2)["number"] == 2
+
+
 def test_without_a_webhook_there_is_no_pipeline(door: FrontDoor) -> None:
     door.github.fail("POST /repos/{owner}/{repo}/hooks", 502)
     assert door.create_pipeline().status_code == 503
