@@ -27,5 +27,5 @@ class CommitRecords(Outbox[CommitRecord]):
             if left.contexts or left.settled:
                 if self.write(held, left):
                     return
-            elif self._kv.delete(held.key):
+            elif self._kv.delete(held.key, held.revision):
                 return

@@ -116,7 +116,7 @@ class DeliveryRecords:
         for entry in self._kv.list(keys.DELIVERIES):
             record = decode(CommitDeliveries, entry.value)
             if all(each.accepted_at < oldest for each in record.deliveries):
-                self._kv.delete(entry.key)
+                self._kv.delete(entry.key, entry.revision)  # else a delivery may have come meanwhile
 
     def _read(self, key: str) -> tuple[CommitDeliveries, int]:
         entry = self._kv.get(key)

@@ -68,9 +68,13 @@ class EtcdKeyValue:
         """Write a key that must still be at `revision`; False where it is not. Raises StoreError."""
         return self._write(key, value, lambda of: of.mod(key) == revision, is_at(revision))
 
-    def delete(self, key: str) -> bool:
-        """Remove a key; False where there was none. Raises StoreError."""
-        return bool(self._call(lambda client: client.delete(key)))
+    def delete(self, key: str, revision: int | None = None) -> bool:
+        """Remove a key; False where there was none, or where it is not at `revision`. Raises StoreError."""
+        if revision is None:
+            return bool(self._call(lambda client: client.delete(key)))
+        return self._call(
+            lambda client: _guarded(client, lambda of: of.mod(key) == revision, lambda of: of.delete(key))
+        )
 
     def watch(self, prefix: str, stop: Event) -> Iterator[Change]:
         """Yield all that is there below `prefix`, then what changes, until `stop` is set; see KeyValue.watch."""
@@ -91,12 +95,10 @@ class EtcdKeyValue:
     def _write(
         self, key: str, value: bytes, guard: Callable[[Any], object], may_repeat: Callable[[Entry | None], bool]
     ) -> bool:
-        def put(client: Client) -> bool:
-            operations = client.transactions
-            done, _ = client.transaction(compare=[guard(operations)], success=[operations.put(key, value)], failure=[])
-            return bool(done)
+        def put() -> bool:
+            return self._call(lambda client: _guarded(client, guard, lambda of: of.put(key, value)))
 
-        return put_once(lambda: self._call(put), lambda: self.get(key), value, may_repeat)
+        return put_once(put, lambda: self.get(key), value, may_repeat)
 
     def _open_watch(self, prefix: str, revision: int) -> Stream:
         client = self._connected()
@@ -172,6 +174,13 @@ class EtcdKeyValue:
         stub = etcdrpc.AuthStub(client.channel)
         answer = self._translated(lambda _: stub.Authenticate(request, self._timeout_s), client)
         client.metadata = (("token", answer.token),)
+
+
+def _guarded(client: Client, guard: Callable[[Any], object], action: Callable[[Any], object]) -> bool:
+    """Do what is asked for if the guard holds, in one transaction; whether it did."""
+    operations = client.transactions
+    done, _ = client.transaction(compare=[guard(operations)], success=[action(operations)], failure=[])
+    return bool(done)
 
 
 def _entry(item: Message) -> Entry:

@@ -47,8 +47,8 @@ class KeyValue(GuardedKeys, Protocol):
     def span(self, first: str, end: str) -> tuple[Entry, ...]:
         """Read the keys from `first` on that come before `end`, in key order."""
 
-    def delete(self, key: str) -> bool:
-        """Remove a key; False where there was none."""
+    def delete(self, key: str, revision: int | None = None) -> bool:
+        """Remove a key; False where there was none, or where it is no more at the `revision` that is given."""
 
     def watch(self, prefix: str, stop: Event) -> Iterator[Change]:
         """Yield what changes below `prefix` until `stop` is set, and survive restarts of the store.

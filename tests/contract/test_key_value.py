@@ -28,6 +28,18 @@ def test_delete_says_whether_there_was_something(key_value: KeyValue, prefix: st
     assert key_value.create(prefix + "a", b"again")
 
 
+def test_delete_at_a_revision_removes_nothing_that_was_written_since(key_value: KeyValue, prefix: str) -> None:
+    key_value.create(prefix + "a", b"1")
+    first = there(key_value.get(prefix + "a")).revision
+    key_value.replace(prefix + "a", b"2", first)
+    assert not key_value.delete(prefix + "a", first)
+    now = there(key_value.get(prefix + "a"))
+    assert now.value == b"2"
+    assert key_value.delete(prefix + "a", now.revision)
+    assert key_value.get(prefix + "a") is None
+    assert not key_value.delete(prefix + "a", now.revision)
+
+
 def test_list_gives_what_is_below_the_prefix_in_key_order(key_value: KeyValue, prefix: str) -> None:
     for name in ("b/2", "a", "b/10", "c"):
         key_value.create(prefix + name, name.encode())

@@ -29,7 +29,7 @@ from shared.github_status import CONTEXT
 from shared.model import Repository
 from tests.coordinator.api.api_server import PIPELINE_FILE
 from tests.coordinator.samples import settings
-from tests.coordinator.world import FlakyKeyValue
+from tests.coordinator.world import FlakyKeyValue, InterruptedKeyValue
 from tests.fakes import github_webhooks
 from tests.fakes.github import FakeGitHub
 from tests.fakes.stores import FakeKeyValue
@@ -101,6 +101,17 @@ def test_what_is_too_old_to_be_taken_again_is_forgotten() -> None:
     assert len(kv.list(keys.DELIVERIES)) == 1
     records.tidy(NOW + KEPT + timedelta(minutes=1))
     assert kv.list(keys.DELIVERIES) == ()
+
+
+def test_a_delivery_that_comes_while_old_ones_are_forgotten_is_kept() -> None:
+    kv, repository = InterruptedKeyValue(), Repository("github.com", "a", "b")
+    records = DeliveryRecords(kv)
+    records.accept(repository, PUSHED)
+    later = NOW + KEPT + timedelta(minutes=1)
+    new = replace(OPENED, accepted_at=timestamp(later))
+    kv.meanwhile = lambda: records.accept(repository, new)
+    records.tidy(later)
+    assert records.read(keys.delivery_key(repository, SHA)).by_id(new.id) == new
 
 
 @given(st.binary(max_size=200), st.sampled_from([PUSH, PULL_REQUEST, "star", ""]))

@@ -107,6 +107,29 @@ class FlakyKeyValue(FakeKeyValue):
             raise StoreError("etcd is down")
 
 
+class InterruptedKeyValue(FakeKeyValue):
+    """A store in which something happens once after a read, before its reader goes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], object] | None = None
+
+    def get(self, key: str) -> Entry | None:
+        found = super().get(key)
+        self._interrupt()
+        return found
+
+    def list(self, prefix: str) -> tuple[Entry, ...]:
+        found = super().list(prefix)
+        self._interrupt()
+        return found
+
+    def _interrupt(self) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+
+
 class FlakyObjects(FakeObjects):
     """A store that can be made to delete nothing."""
 

@@ -37,9 +37,10 @@ class FakeKeyValue:
             there = self._entries.get(key)
             return there is not None and there.revision == revision and self._write(key, value)
 
-    def delete(self, key: str) -> bool:
+    def delete(self, key: str, revision: int | None = None) -> bool:
         with self._changed:
-            return key in self._entries and self._write(key, None)
+            there = self._entries.get(key)
+            return there is not None and revision in (None, there.revision) and self._write(key, None)
 
     def watch(self, prefix: str, stop: Event) -> Iterator[Change]:
         with self._changed:
