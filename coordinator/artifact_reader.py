@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared import keys
+from shared.artifacts import fits_key
 from shared.errors import NotFound, ObjectMissing
 from shared.model import Repository
 from shared.store_ports import ObjectStore
@@ -37,7 +38,7 @@ class ArtifactReader:
     def find(self, repository: Repository, number: int, stage_id: str, attempt: int, path: str) -> KeptFile:
         """One artifact; raises NotFound, also for a path that would lead elsewhere."""
         missing = NotFound(f"stage {stage_id!r} of build {number}, attempt {attempt}, has no artifact {path!r}")
-        if not path.isprintable() or not {"", ".", ".."}.isdisjoint(path.split("/")):
+        if not fits_key(path) or not {"", ".", ".."}.isdisjoint(path.split("/")):
             raise missing  # S3 has no folders, but what keeps its objects as files may follow a `..`
         try:
             size = self._objects.size(keys.artifacts_prefix(repository, number, stage_id, attempt) + path)

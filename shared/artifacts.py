@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import stat
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import accumulate
@@ -46,13 +47,19 @@ def _files_below(workspace: Path, folder: str) -> Iterator[str]:
         yield from (os.path.relpath(os.path.join(parent, name), workspace) for name in names)
 
 
+def fits_key(path: str) -> bool:
+    """Whether a path can be in an object's key: without control characters, bytes that are not UTF-8, and what XML, in
+    which S3 lists its keys, cannot hold. Spaces of all kinds and what joins emoji are common in names."""
+    return not any(unicodedata.category(char) in ("Cc", "Cs") or char in "\ufffe\uffff" for char in path)
+
+
 @contextmanager
 def opened_inside(workspace: Path, path: str) -> Iterator[Path]:
     """Open a file and give a path that leads to just this open file, so that nobody can exchange it meanwhile.
 
     Raises Unkept when it is unreadable, no regular file, or lies outside of the workspace (as through a link).
     """
-    if not path.isprintable():  # control characters and bytes that are not UTF-8 make no object key
+    if not fits_key(path):
         raise Unkept(f"artifact {path!r} has a name that cannot be kept")
     try:
         handle = os.open(workspace / path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -13,10 +13,11 @@ from coordinator.api.operation import ANY, Operation
 from coordinator.api.ranges import Content, send
 from coordinator.api.requests import number_query
 from coordinator.api.stages import ATTEMPT, STAGE
-from coordinator.artifact_reader import ArtifactReader
+from coordinator.artifact_reader import ArtifactReader, KeptFile
 from coordinator.stage_lookup import find_attempt, find_stage
 from coordinator.store import BuildStore
 from shared import api_records
+from shared.errors import NotFound
 from shared.model import Repository
 
 ARTIFACTS = f"{STAGE}/artifacts"
@@ -30,6 +31,12 @@ def add_routes(app: JsonBottle, store: BuildStore, artifacts: ArtifactReader, ca
         found = find_stage(build, stage)
         return repository, number, found.id, find_attempt(build, found, number_query("attempt", None))
 
+    def found(attempt: tuple[Repository, int, str, int], path: str) -> KeptFile:
+        try:
+            return artifacts.find(*attempt, path)
+        except NotFound:
+            return artifacts.find(*attempt, path.replace("%2F", "/"))  # the server leaves those that were escaped
+
     @app.get(ARTIFACTS, operation=Operation(query=(ATTEMPT,)))
     def list_artifacts(host: str, owner: str, name: str, number: int, stage: str) -> api_records.ArtifactList:
         """List the files that an attempt of a stage has kept, by path."""
@@ -41,7 +48,7 @@ def add_routes(app: JsonBottle, store: BuildStore, artifacts: ArtifactReader, ca
     def read_artifact(host: str, owner: str, name: str, number: int, stage: str, path: str) -> Iterator[bytes]:
         """Download a file that an attempt of a stage has kept."""
         attempt = chosen(callers.reading(host, owner, name), number, stage)
-        file = artifacts.find(*attempt, path.replace("%2F", "/"))  # the server leaves those that were escaped
+        file = found(attempt, path)
         data = send(Content(file.size, partial(artifacts.read, *attempt, file.path)), file.content_type)
         # A user's build made it: it is kept as a file, and never shown as a page of ours.
         named = quote(basename(file.path), safe="")

@@ -69,6 +69,13 @@ def test_the_size_of_an_object_is_known_without_reading_it(objects: ObjectStore,
         assert objects.size(folder + name) == len(data)
 
 
+@pytest.mark.parametrize("name", ["9.41.05\u202fAM.png", "👩\u200d💻.txt", "a%2Fb", "a\xa0b", "a\u2028b"])
+def test_an_object_is_listed_under_the_very_name_it_was_put(objects: ObjectStore, folder: str, name: str) -> None:
+    objects.put(folder + name, b"1")
+    assert [item.key for item in objects.list(folder)] == [folder + name]
+    assert (objects.size(folder + name), whole(objects, folder + name)) == (1, b"1")
+
+
 @pytest.mark.parametrize("name", ["none", "a/b", "a", "a/b/c/d", "x" * 300, "x/" * 1000 + "y"])
 def test_what_is_no_object_has_no_size(objects: ObjectStore, folder: str, name: str) -> None:
     objects.put(folder + "a/b/c", b"1")

@@ -77,7 +77,14 @@ def test_a_file_that_vanishes_is_named(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("name", ["a\nb", "latin-\udcff"])
+@pytest.mark.parametrize("name", ["shot at 9.41.05\u202fAM.png", "👩\u200d💻", "a\xa0b"])
+def test_spaces_of_all_kinds_and_what_joins_emoji_are_kept(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with opened_inside(tmp_path, name) as path:
+        assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["a\nb", "latin-\udcff", "\x85", "\uffff"])
 def test_a_name_that_makes_no_object_key_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     with pytest.raises(Unkept, match="a name that cannot be kept"), opened_inside(tmp_path, name):

@@ -173,6 +173,17 @@ def test_artifacts_are_listed_and_downloaded_by_their_paths(kept: Server) -> Non
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["shot at 9.41.05\u202fAM.png", "dist%2Fapp", "a%2fb", "100%", "👩\u200d💻.txt", "a\xa0b", "a\u2028b", "%252F"],
+)
+def test_whatever_is_listed_is_downloaded(kept: Server, name: str) -> None:
+    kept.world.objects.put(f"{SECOND}artifacts/{name}", DATA)
+    assert name in [item["path"] for item in kept.ask("GET", ARTIFACTS).json()["items"]]
+    answer = kept.ask("GET", f"{ARTIFACTS}/{quote(name)}")
+    assert (answer.status_code, answer.content) == (200, DATA)
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "../log/archive",
