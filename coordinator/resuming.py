@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from shared.errors import Conflict, NotFound
+from coordinator.stage_lookup import find_stage
+from shared.errors import Conflict
 from shared.model import LEFT_OUT, NOT_FOR_FORKS, Build, Stage
 from shared.status import Status
 
@@ -13,9 +14,7 @@ def with_resumed(build: Build, stage_id: str) -> Build:
     Raises Conflict where the build has not ended, or where a stage before that one did not succeed; NotFound for a
     stage that it does not have.
     """
-    index = next((i for i, stage in enumerate(build.stages) if stage_id in (stage.id, stage.spec.name)), None)
-    if index is None:
-        raise NotFound(f"build {build.number} of {build.repository} has no stage {stage_id!r}")
+    index = build.stages.index(find_stage(build, stage_id))
     if build.removing:
         raise Conflict(f"build {build.number} of {build.repository} is being removed")
     if not build.finished:

@@ -70,7 +70,7 @@ class Service:
         if forge is not None:
             self._workers.append(StatusWorker(settings, kv, store, forge))
             self._workers.append(DeliveryWorker(settings, kv, store, builds, source, forge))
-        self._notifications = _notification_worker(settings, kv, store, logs, objects, secrets)
+        self._notifications = _notification_worker(settings, kv, store, logs, secrets)
         if self._notifications is not None:
             self._workers.append(self._notifications)
         parts = Parts(
@@ -162,11 +162,10 @@ def _notification_worker(
     kv: KeyValue,
     store: BuildStore,
     logs: LogReader,
-    objects: ObjectStore,
     secrets: SecretReader | None,
 ) -> NotificationWorker | None:
     if secrets is None:
         return None
     senders = notifiers(Reach(settings.notification_hosts))
-    teller = Teller(settings.kontinuous_url, senders, secrets, objects, logs)
+    teller = Teller(settings.kontinuous_url, senders, secrets, logs)
     return NotificationWorker(settings, kv, store, teller)

@@ -9,7 +9,6 @@ from coordinator.notices import Event, Notice, notification_of
 from shared.errors import InputError
 from shared.model import Build, Notification
 from shared.ports import SecretReader
-from shared.store_ports import ObjectStore
 
 
 class Teller:
@@ -20,13 +19,11 @@ class Teller:
         kontinuous_url: str,
         notifiers: Mapping[str, Notifier],
         secrets: SecretReader,
-        objects: ObjectStore,
         logs: LogReader,
     ) -> None:
         self._kontinuous_url = kontinuous_url
         self._notifiers = notifiers
         self._secrets = secrets
-        self._objects = objects
         self._logs = logs
 
     def tell(self, build: Build, notice: Notice) -> None:
@@ -40,7 +37,7 @@ class Teller:
 
     def _message(self, build: Build, notice: Notice) -> Announcement:
         stage = failed_stage(build) if notice.event is Event.FAILURE else None
-        log = last_lines(self._objects, self._logs, build, stage) if stage else ()
+        log = last_lines(self._logs, build, stage) if stage else ()
         return announcement(build, notice, self._kontinuous_url, log)
 
 

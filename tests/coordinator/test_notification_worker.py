@@ -51,7 +51,7 @@ class Outbox:
     def work(self, **changes: int) -> NotificationWorker:
         changed = replace(self.settings, **changes)
         logs = LogReader(self.store, self.objects, FakeLauncher(), BuildChanges())
-        teller = Teller(changed.kontinuous_url, notifiers(Reach(["127.0.0.1"])), self.secrets, self.objects, logs)
+        teller = Teller(changed.kontinuous_url, notifiers(Reach(["127.0.0.1"])), self.secrets, logs)
         pauses = Pauses(Range(0.1, 0.4), Range(0.1, 0.4))
         worker = NotificationWorker(changed, self.kv, self.store, teller, pauses)
         worker.start()
@@ -116,6 +116,17 @@ def test_of_a_stage_that_died_the_stored_part_of_the_log_is_told(outbox: Outbox)
     outbox.work()
     outbox.settled(made)
     assert shown(outbox.slack.messages[-1]).endswith("```\nfirst\nsecond\n```")
+
+
+def test_of_a_stored_log_with_a_gap_the_last_lines_before_it_are_told(outbox: Outbox) -> None:
+    made = outbox.start()
+    prefix = keys.log_prefix(made.repository, made.number, "build", 1)
+    outbox.objects.put(keys.log_chunk(prefix, 0), b"x" * 9000 + b"\nlast before it\n")
+    outbox.objects.put(keys.log_chunk(prefix, 100_000), b"beyond\n")
+    outbox.end(made, failed)
+    outbox.work()
+    outbox.settled(made)
+    assert shown(outbox.slack.messages[-1]).endswith("last before it\n```")
 
 
 def test_two_coordinators_tell_each_event_once(outbox: Outbox) -> None:
