@@ -72,7 +72,7 @@ class Settings:
     host: str = "0.0.0.0"  # noqa: S104 - in a pod, the Service must reach it
     port: int = 3005
     http_threads: int = 128
-    """Each open event stream holds one."""
+    """Each open event stream holds one; streams take three quarters of them at most."""
     default_timeout_s: int = 3600
     default_resources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The `resources` of a stage that names none."""

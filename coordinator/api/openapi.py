@@ -128,7 +128,7 @@ def _success(operation: Operation, callback: Callable[..., Any], types: _Types) 
 def _errors(route: Any, operation: Operation) -> Json:
     """All that a route may refuse with: what it says itself, and what follows from its kind."""
     statuses = {*operation.errors, 500, 503}
-    statuses |= {400, 413} if operation.body is not None else set()
+    statuses |= {400, 408, 413} if operation.body is not None else set()
     statuses |= {416} if operation.ranges else set()
     statuses |= {400} if operation.query else set()
     statuses |= {404} if _RULE.search(route.rule) else set()

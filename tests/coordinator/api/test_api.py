@@ -343,6 +343,12 @@ def test_a_body_that_no_route_would_take_is_refused_before_it_is_sent(idle_serve
     assert body["code"] == "request_entity_too_large"
 
 
+def test_a_negative_length_is_refused(idle_server: Server) -> None:
+    status, body = raw(idle_server, head_of(idle_server, PIPELINES, "Content-Length: -1"), b"{}")
+    assert status.startswith(b"HTTP/1.1 400")
+    assert body == {"code": "bad_request", "message": "Content-Length is negative.", "details": []}
+
+
 @pytest.mark.parametrize("chunks", [b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX0\r\n\r\n", b"-1\r\n{}\r\n"])
 def test_broken_chunks_are_refused(idle_server: Server, chunks: bytes) -> None:
     status, body = raw(idle_server, head_of(idle_server, PIPELINES, "Transfer-Encoding: chunked"), chunks)
