@@ -101,9 +101,11 @@ class DeliveryRecords:
                 return changed
         raise StoreError(f"{key} changes too fast to be written")
 
-    def remove(self, key: str) -> None:
-        """Forget a record."""
-        self._kv.delete(key)
+    def remove(self, key: str, record: CommitDeliveries) -> None:
+        """Forget a record that was read, unless it is another by now."""
+        found, revision = self._read(key)
+        if found == record:
+            self._kv.delete(key, revision)
 
     def forget(self, repository: Repository) -> None:
         """Forget all records of a repository."""

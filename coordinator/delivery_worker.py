@@ -97,10 +97,11 @@ class DeliveryWorker:
 
     def _carry_out(self, repository: Repository, key: str, delivery: Delivery, holder: str) -> float | None:
         """Take one delivery further; returns in how many seconds to try again, None where that was done."""
+        record = self._records.read(key)
         try:
             token = self._tokens.of(repository)
-        except NotFound:  # the pipeline was removed
-            self._records.remove(key)
+        except NotFound:  # the pipeline was removed; it may be created anew by now
+            self._records.remove(key, record)
             return None
         except InputError as error:
             return self._pause(repository, delivery, error)

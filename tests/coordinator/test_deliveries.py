@@ -103,6 +103,18 @@ def test_what_is_too_old_to_be_taken_again_is_forgotten() -> None:
     assert kv.list(keys.DELIVERIES) == ()
 
 
+def test_a_record_is_removed_only_as_it_was_read() -> None:
+    records, repository = DeliveryRecords(FakeKeyValue()), Repository("github.com", "a", "b")
+    key = keys.delivery_key(repository, SHA)
+    records.accept(repository, PUSHED)
+    before = records.read(key)
+    records.accept(repository, OPENED)
+    records.remove(key, before)
+    assert records.read(key).deliveries == (PUSHED, OPENED)
+    records.remove(key, records.read(key))
+    assert records.read(key).deliveries == ()
+
+
 def test_a_delivery_that_comes_while_old_ones_are_forgotten_is_kept() -> None:
     kv, repository = InterruptedKeyValue(), Repository("github.com", "a", "b")
     records = DeliveryRecords(kv)
