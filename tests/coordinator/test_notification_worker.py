@@ -29,6 +29,7 @@ from tests.coordinator.samples import NAMESPACE, REPOSITORY, settings, with_atte
 from tests.coordinator.world import FlakyKeyValue
 from tests.fakes import slack as slack_fake
 from tests.fakes.fake_launcher import FakeLauncher
+from tests.fakes.mail import mail
 from tests.fakes.slack import FakeSlack, shown
 from tests.fakes.stores import FakeObjects
 from tests.waiting import wait_for
@@ -201,6 +202,20 @@ def test_a_build_resumed_from_its_second_stage_is_told_of_though_its_first_ended
     outbox.work()
     wait_for(lambda: outbox.slack.titles() == [STARTED.format(1)])
     assert outbox.problems(made) == []
+
+
+def test_a_mail_that_one_of_two_recipients_got_is_given_up_and_shown(outbox: Outbox) -> None:
+    with mail() as server:
+        server.unknown = "bad@a.example"
+        to = "to=good@a.example,bad@a.example&from=ci@a.example&mode=insecure"
+        outbox.work()
+        made = outbox.start(Notification("mail", None, {"url": f"mailto://u:p@127.0.0.1:{server.port}?{to}"}))
+        wait_for(lambda: outbox.problems(made))
+        outbox.end(made)
+        outbox.settled(made)
+        assert [sent["Subject"] for sent in server.messages] == [STARTED.format(1), SUCCEEDED.format(1)]
+    reason = "the service did not take the message; but it may have come, if only to some, and is not sent twice"
+    assert outbox.problems(made) == [(f"start: {reason}", True), (f"success: {reason}", True)]
 
 
 def test_one_that_fails_keeps_no_other_waiting(outbox: Outbox) -> None:
