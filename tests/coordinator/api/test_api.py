@@ -261,6 +261,21 @@ def test_a_stage_types_schema_is_shown_and_held_against_a_builds_params_with_the
     assert answer.json()["details"] == [f"{where}: 'mid' is not one of ['low', 'high']"]
 
 
+def test_a_schema_that_cannot_be_used_is_no_failure_of_the_server() -> None:
+    rules = {"properties": {"level": {"$ref": "#/properties/level"}}}
+    server = Server(catalogue={**CATALOGUE, "scan": StageType("mine:1", rules)})
+    server.source.files[".pipeline.yml"] = PIPELINE_FILE.replace(
+        "type: docker_build", "type: scan, params: {level: mid}"
+    )
+    server.ask("POST", PIPELINES, json={"repository": str(REPOSITORY)})
+    answer = server.ask("POST", BUILDS, json={"ref": "main"})
+    server.close()
+    error_of(answer, 422, "pipeline_file")
+    assert (
+        "params: the JSON Schema of its type cannot be used: a reference leads to itself" in answer.json()["details"][0]
+    )
+
+
 def test_an_unknown_route_is_not_found_in_json(idle_server: Server) -> None:
     for path in ("/", "/nope", "/api/v1/pipelines/a/b", f"{BUILDS}/x", f"{BUILDS}/1/nope", "/healthz/"):
         error_of(idle_server.ask("GET", path), 404, "not_found")
