@@ -77,6 +77,7 @@ class AppriseService:
             raise
 
     def _may_have_come(self, service: Any, handed: bool, took_s: float) -> bool:
+        # A refusal comes at once. After TOTAL_S apprise has given up waiting for its own thread, which goes on.
         connect_s, answer_s = self._timeouts_s
         if self._kind != MAIL:
             return took_s >= answer_s

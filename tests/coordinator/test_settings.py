@@ -246,7 +246,7 @@ def test_an_operators_defaults_for_stages_are_read(read: ReadSettings) -> None:
     assert settings.default_artifacts == ("reports/**", "dist/*.whl")
     with pytest.raises(InputError, match="STAGE_RESOURCES"):
         read(STAGE_RESOURCES='{"memory": "1Gi"}')
-    with pytest.raises(InputError, match='STAGE_RESOURCES: resources.limits.memory: "lots" must be a quantity'):
+    with pytest.raises(InputError, match=r'STAGE_RESOURCES: resources\.limits\.memory: "lots" must be a quantity'):
         read(STAGE_RESOURCES='{"limits": {"memory": "lots"}}')
 
 
