@@ -1,6 +1,6 @@
 """What a notification says of a build, in no service's form: a title, facts, the last lines of what failed. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,6 +63,17 @@ def announcement(build: Build, notice: Notice, kontinuous_url: str, log: Iterabl
 def failed_stage(build: Build) -> Stage | None:
     """The stage that a build failed with, or None."""
     return next((stage for stage in build.stages if stage.status is Status.FAIL), None)
+
+
+def fitting_lines(lines: Sequence[str], room: int) -> list[str]:
+    """As many of the last lines as fit into `room` characters, line ends included."""
+    kept: list[str] = []
+    for line in reversed(lines):
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.insert(0, line)
+    return kept
 
 
 def _facts(build: Build, event: Event) -> Iterable[tuple[str, str]]:

@@ -107,7 +107,8 @@ class Builds:
 
     def resume(self, repository: Repository, number: int, stage_id: str) -> Build:
         """Run a finished build again from one stage on; raises NotFound, or Conflict where that cannot be."""
-        return self._store.update_build(repository, number, lambda build: with_resumed(build, stage_id))
+        now = timestamp()
+        return self._store.update_build(repository, number, lambda build: with_resumed(build, stage_id, now))
 
     def _newest_image(self, repository: Repository) -> str:
         """The image that the newest build with one made, or "". What a fork's commit made is nobody else's."""

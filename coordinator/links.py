@@ -10,8 +10,8 @@ _GITHUB_API = "https://api.github.com"
 
 
 def build_url(kontinuous_url: str, repository: Repository, number: int) -> str:
-    """Where a build is read, as links have it; "" where kontinuous has no address of its own."""
-    return f"{kontinuous_url.rstrip('/')}/api/v1/pipelines/{repository}/builds/{number}" if kontinuous_url else ""
+    """The page that says how a build is read, as links have it; "" where kontinuous has no address of its own."""
+    return f"{kontinuous_url.rstrip('/')}/builds/{repository}/{number}" if kontinuous_url else ""
 
 
 def github_host(github_url: str) -> str:

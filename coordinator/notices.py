@@ -97,12 +97,10 @@ def notification_of(build: Build, notice: Notice) -> Notification:
 
 def _notices(build: Build) -> Iterator[Notice]:
     for index in range(len(build.pipeline.notif)):
-        yield Notice(index, build.run, Event.START, _started(build))
+        yield Notice(index, build.run, Event.START, _began_at(build))
         if build.finished:
             yield Notice(index, build.run, _ENDS[build.status], build.finished_at)
 
 
-def _started(build: Build) -> str:
-    if build.run == 1:
-        return build.created_at
-    return min((attempt.created_at for stage in build.stages for attempt in stage.current), default="")
+def _began_at(build: Build) -> str:
+    return build.created_at if build.run == 1 else build.resumed_at

@@ -8,7 +8,7 @@ from shared.model import LEFT_OUT, NOT_FOR_FORKS, Build, Stage
 from shared.status import Status
 
 
-def with_resumed(build: Build, stage_id: str) -> Build:
+def with_resumed(build: Build, stage_id: str, now: str) -> Build:
     """The build, unfinished again: the stage and all after it will run, those before it stay as they are.
 
     Raises Conflict where the build has not ended, or where a stage before that one did not succeed; NotFound for a
@@ -30,6 +30,7 @@ def with_resumed(build: Build, stage_id: str) -> Build:
         build,
         stages=(*build.stages[:index], chosen, *after),
         run=build.run + 1,
+        resumed_at=now,
         finished_at="",
         cancel_requested="",
         reason="",

@@ -18,7 +18,7 @@ from coordinator.settings import (
     Settings,
 )
 from shared.auth_secret import read_auth_secret
-from shared.catalogue import StageType, read_catalogue
+from shared.catalogue import StageType, read_catalogue, resource_problems
 from shared.errors import InputError
 from shared.model import BUILT_IN_TYPES
 
@@ -195,7 +195,9 @@ class _Reader:
 
     def _stage_resources(self) -> dict[str, dict[str, str]]:
         form = 'such as {"limits": {"memory": "1Gi"}, "requests": {"cpu": "100m"}}'
-        return self._json("STAGE_RESOURCES", {}, _is_resources, form)
+        given: dict[str, dict[str, str]] = self._json("STAGE_RESOURCES", {}, _is_resources, form)
+        self._problems += [f"STAGE_RESOURCES: {problem}" for problem in resource_problems(given)]
+        return given
 
     def _stage_artifacts(self) -> tuple[str, ...]:
         return tuple(self._environment.get("STAGE_ARTIFACTS", "").split())

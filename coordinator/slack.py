@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from coordinator.announcements import Announcement, Undeliverable
+from coordinator.announcements import Announcement, Undeliverable, fitting_lines
 from coordinator.notices import Event
 from coordinator.reach import Reach
 from coordinator.webhook import TOTAL_S, post
@@ -80,15 +80,8 @@ def _escaped(text: str) -> str:
 
 def _fenced(lines: tuple[str, ...]) -> str:
     """As many of the last lines as fit, as code; a fence in them would end it."""
-    kept: list[str] = []
-    room = LONGEST_TEXT - 2 * len(f"{_FENCE}\n")
-    for line in reversed(lines):
-        shown = _escaped(line.replace(_FENCE, "'''"))
-        room -= len(shown) + 1
-        if room < 0:
-            break
-        kept.insert(0, shown)
-    return "\n".join((_FENCE, *kept, _FENCE))
+    shown = [_escaped(line.replace(_FENCE, "'''")) for line in lines]
+    return "\n".join((_FENCE, *fitting_lines(shown, LONGEST_TEXT - 2 * len(f"{_FENCE}\n")), _FENCE))
 
 
 def _wait_s(headers: Mapping[str, str]) -> float:

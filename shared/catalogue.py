@@ -11,8 +11,11 @@ from shared.codec import from_json
 from shared.errors import InputError
 from shared.json_value import Json
 from shared.model import BUILT_IN_TYPES
-from shared.pipeline_stages import RESOURCE_KEYS
+from shared.pipeline_stages import read_resources
+from shared.problems import Findings, PipelineFileError
 from shared.stage_types import STAGE_TYPES, ParamSchema
+from shared.yaml_fields import Field
+from shared.yaml_positions import read_yaml
 
 STAGE_IMAGES = "STAGE_IMAGES"
 """The variable that holds it."""
@@ -63,6 +66,16 @@ def known_types(catalogue: Mapping[str, StageType]) -> Mapping[str, ParamSchema]
     return {**own, **STAGE_TYPES}
 
 
+def resource_problems(resources: Mapping[str, Json]) -> Iterator[str]:
+    """What is wrong with an operator's `resources`, by the check that a pipeline file's have."""
+    findings = Findings()
+    try:
+        read_resources(Field(read_yaml(json.dumps(resources), findings), "resources", findings))  # JSON is YAML
+        findings.raise_problems()
+    except PipelineFileError as error:
+        yield from (f"{problem.field}: {problem.message}" for problem in error.problems)
+
+
 def _problems(kind: str, entry: Json) -> Iterator[str]:
     if isinstance(entry, str) and entry:
         return
@@ -76,8 +89,7 @@ def _problems(kind: str, entry: Json) -> Iterator[str]:
     except InputError as error:
         yield str(error).removeprefix("StageType.")
         return
-    if wrong := sorted(read.resources.keys() - set(RESOURCE_KEYS)):
-        yield f"resources: unknown field {wrong[0]!r}; there are {', '.join(RESOURCE_KEYS)}"
+    yield from resource_problems(read.resources)
     if not read.image:
         yield "image is empty"
     if read.params and kind in BUILT_IN_TYPES:

@@ -171,9 +171,9 @@ class Stage:
 class Build:
     """One build with all its stages and attempts: one value in etcd, at most 512 KiB.
 
-    `run` is 1, and one more each time that it was resumed. `removing` is set once it is being removed: from then on
-    it stays finished. `fork` says that the commit is of a pull request from a fork: somebody's who may not write to
-    the repository. `notifications` are those of the present run that could not be sent.
+    `run` is 1, and one more each time that it was resumed, last at `resumed_at`. `removing` is set once it is being
+    removed: from then on it stays finished. `fork` says that the commit is of a pull request from a fork: somebody's
+    who may not write to the repository. `notifications` are those of the present run that could not be sent.
     """
 
     repository: Repository
@@ -189,6 +189,7 @@ class Build:
     inherited_image: str = ""
     reason: str = ""
     run: int = 1
+    resumed_at: str = ""
     fork: bool = False
     removing: bool = False
     notifications: tuple[NotificationProblem, ...] = ()

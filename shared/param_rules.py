@@ -1,7 +1,7 @@
 """An operator's JSON Schema of a stage's `params`, by the library `jsonschema`; the one importer of it.
 
 `msgspec`, which checks our own records, takes Python types, not a schema that is only known at run time.
-Nothing is fetched: a `$ref` that leads out of the schema is refused when the schema is read.
+Nothing is fetched: a reference that leads out of the schema is refused when the schema is read.
 """
 
 import re
@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
+from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from shared.errors import InputError
 from shared.json_value import Json
 
 _LONGEST_MESSAGE = 200
@@ -35,9 +37,9 @@ def problem_of(schema: Mapping[str, Json]) -> str:
     try:
         Draft202012Validator.check_schema(schema)
         resolver = Registry().with_resource("", DRAFT202012.create_resource(schema)).resolver()
-        for reference in _references(schema):
+        for keyword, reference in _references(schema):
             if not reference.startswith("#"):
-                return f"$ref {reference!r} leads elsewhere; only references within the schema (#/…) are followed"
+                return f"{keyword} {reference!r} leads elsewhere; only references within the schema (#/…) are followed"
             resolver.lookup(reference)
         _validator(schema).is_valid({})
     except SchemaError as error:
@@ -47,14 +49,17 @@ def problem_of(schema: Mapping[str, Json]) -> str:
     return ""
 
 
-def complaints(schema: Mapping[str, Json], params: Mapping[str, Json]) -> Iterator[Complaint]:
-    """All that a schema has against a stage's params, each once."""
-    seen: set[Complaint] = set()
-    for error in _validator(schema).iter_errors(params):
-        for complaint in _complaints(error):
-            if complaint not in seen:
-                seen.add(complaint)
-                yield complaint
+def complaints(schema: Mapping[str, Json], params: Mapping[str, Json]) -> tuple[Complaint, ...]:
+    """All that a schema has against a stage's params, each once. Raises InputError for a schema whose references lead
+    nowhere, or to themselves without an end; that may depend on the params."""
+    seen: dict[Complaint, None] = {}
+    try:
+        for error in _validator(schema).iter_errors(params):
+            seen |= dict.fromkeys(_complaints(error))
+    except (RecursionError, Unresolvable) as error:
+        why = "a reference leads to itself without an end" if isinstance(error, RecursionError) else str(error)
+        raise InputError(f"the JSON Schema of its type cannot be used: {_one_line(why)}") from error
+    return tuple(seen)
 
 
 def _validator(schema: Mapping[str, Json]) -> Draft202012Validator:
@@ -87,10 +92,11 @@ def _unexpected(instance: Mapping[str, Json], schema: Any) -> Iterator[str]:
             yield name
 
 
-def _references(schema: Json) -> Iterator[str]:
+def _references(schema: Json) -> Iterator[tuple[str, str]]:
     if isinstance(schema, Mapping):
-        if isinstance(schema.get("$ref"), str):
-            yield schema["$ref"]
+        for keyword in ("$ref", "$dynamicRef"):
+            if isinstance(schema.get(keyword), str):
+                yield keyword, schema[keyword]
         for value in schema.values():
             yield from _references(value)
     elif isinstance(schema, list):

@@ -42,7 +42,7 @@ def _read_stage(field: Field, known_types: Mapping[str, ParamSchema]) -> StageSp
         params=read_params(stage, known_types.get(kind, ParamSchema()), has_secrets=bool(secrets)),
         secrets=secrets,
         timeout_s=stage.read("timeout", _read_timeout, None),
-        resources=stage.read("resources", _read_resources, {}),
+        resources=stage.read("resources", read_resources, {}),
         artifacts=stage.read("artifacts", _read_artifacts, no_names),
     )
 
@@ -65,7 +65,8 @@ def _read_timeout(field: Field) -> int | None:
     return value_formats.timeout_s(field.source(value_formats.timeout))
 
 
-def _read_resources(field: Field) -> dict[str, dict[str, str]]:
+def read_resources(field: Field) -> dict[str, dict[str, str]]:
+    """Limits and requests, by resource; what is wrong goes into the field's findings."""
     section = field.section(RESOURCE_KEYS)
     limits: dict[str, str] = section.read("limits", _read_amounts, {})
     requests: dict[str, str] = section.read("requests", _read_amounts, {})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from shared.errors import InputError
 from shared.json_value import Json
 from shared.problems import quote
 from shared.stage_types import Param, ParamKind, ParamSchema
@@ -67,7 +68,12 @@ def _check_rules(stage: Section, params: Mapping[str, Json], schema: ParamSchema
 
     path = stage.field.child_path("params")
     top = stage.given("params") or Field(stage.field.node, path, stage.field.findings)
-    for complaint in complaints(schema.rules, params):
+    try:
+        found = complaints(schema.rules, params)
+    except InputError as error:
+        top.error(str(error))
+        return
+    for complaint in found:
         value = params.get(str(complaint.path[0])) if len(complaint.path) == 1 else None
         if complaint.missing or complaint.unknown:
             field = top.at(complaint.path[:-1]).named(str(complaint.path[-1]), complaint.unknown)

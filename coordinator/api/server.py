@@ -13,6 +13,7 @@ from cheroot.server import HTTPConnection, HTTPRequest
 from coordinator.api import (
     artifacts,
     build_events,
+    build_page,
     builds,
     definitions,
     documents,
@@ -100,6 +101,7 @@ def make_app(parts: Parts) -> JsonBottle:
     user.add_routes(app, callers)
     if parts.intake is not None:
         secrets.add_routes(app, parts.intake)
+    build_page.add_routes(app, parts.settings.kontinuous_url)
     documents.add_routes(app)
     return app
 

@@ -15,6 +15,7 @@ from shared.errors import InfrastructureError, InputError, UserWorkFailed
 from shared.json_value import Json
 from shared.process_end import NOT_EXECUTABLE, NOT_FOUND, describe
 from shared.status import Fault
+from shared.value_formats import variable_name
 from shared.variables import variables
 from stage_images.program.child import Child
 from stage_images.program.outcome import Outcome, read_outcome
@@ -30,11 +31,11 @@ def execute(run: "StageRun", command: Sequence[str]) -> Mapping[str, Json]:
     """Run `command` in the clone; returns the `result` that it wrote, if any.
 
     Raises UserWorkFailed for any exit code but 0, or what the program says it was; InputError for params that no
-    process can be given, InfrastructureError where the image has no such program.
+    process can be given or that would steer it, InfrastructureError where the image has no such program.
     """
     if not command:
         raise InfrastructureError("the stage's image names no program: its Dockerfile wants a CMD")
-    added = variables(run.params)
+    added = _harmless(variables(run.params))
     workspace = run.workspace
     with tempfile.TemporaryDirectory(prefix="program-") as scratch:
         file = Path(scratch) / "outcome.json"
@@ -47,6 +48,15 @@ def execute(run: "StageRun", command: Sequence[str]) -> Mapping[str, Json]:
     if code != 0:
         _fail(code, outcome)
     return outcome.result
+
+
+def _harmless(added: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    # Pipeline files are held to this for most types already; but the image may stand for `command`, whose params
+    # are variables of the user's own container, where any may be set.
+    for name in added:
+        if complaint := variable_name(name):
+            raise InputError(f"the param `{name}` {complaint}")
+    return added
 
 
 def _environment(added: Mapping[str, bytes], file: Path) -> dict[bytes, bytes]:

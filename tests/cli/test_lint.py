@@ -41,6 +41,16 @@ def test_the_catalogue_of_this_machines_service_is_the_variables(kontinuous: Run
     assert '"scan" is no stage type' in kontinuous("lint", "a.yml").stdout
 
 
+def test_a_schema_that_cannot_be_used_is_a_problem_of_the_stage(kontinuous: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text(OWN)
+    endless = {"scan": {"image": "scan:1", "params": {"properties": {"level": {"$ref": "#/properties/level"}}}}}
+    (tmp_path / "types.json").write_text(json.dumps(endless))
+    done = kontinuous("lint", "a.yml", "--catalogue", "types.json")
+    problem = "the JSON Schema of its type cannot be used: a reference leads to itself without an end"
+    assert done.stdout.splitlines() == [f"a.yml:11:17: spec.template.stages[0].params: {problem}"]
+    assert (done.returncode, done.stderr) == (2, "")
+
+
 def test_the_server_that_the_environment_names_is_asked(kontinuous: Run, tmp_path: Path, api: ApiServer) -> None:
     (tmp_path / "a.yml").write_text(OWN)
     api.stage_types = [{"type": "scan", **CATALOGUE["scan"], "description": "", "built_in": False}]

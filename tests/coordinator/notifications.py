@@ -10,7 +10,7 @@ from shared.model import Build, Notification
 from shared.status import Fault, Status
 from tests.coordinator.samples import build, with_attempt
 
-LINK = "http://127.0.0.1:3005/api/v1/pipelines/local/ab12/hello/builds/3"
+LINK = "http://127.0.0.1:3005/builds/local/ab12/hello/3"
 
 
 def telling(*notifications: Notification, **changes: Any) -> Build:

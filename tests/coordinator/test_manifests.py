@@ -267,7 +267,7 @@ def test_the_context_says_all_that_a_stage_must_know() -> None:
         log_prefix="local/ab12/hello/00000003/unit-test/1/log/",
         artifacts_prefix="local/ab12/hello/00000003/unit-test/1/artifacts/",
         kontinuous_url="http://127.0.0.1:3005",
-        build_url="http://127.0.0.1:3005/api/v1/pipelines/local/ab12/hello/builds/3",
+        build_url="http://127.0.0.1:3005/builds/local/ab12/hello/3",
         status_url="",
         status_context="kontinuous/unit-test",
         timeout_s=3600,

@@ -6,10 +6,11 @@ import pytest
 
 from coordinator.notices import MAX_PROBLEM, Event, NotificationRecord, due, problems, recipient
 from coordinator.resuming import with_resumed
+from shared.clock import timestamp
 from shared.model import Build, NotificationProblem
 from shared.status import Status
 from tests.coordinator.notifications import failed, slack, succeeded, telling
-from tests.coordinator.samples import NOW, with_attempt
+from tests.coordinator.samples import seconds_later, with_attempt
 
 ONE, OTHER = slack("https://one"), slack("https://other")
 RECORD = NotificationRecord()
@@ -44,10 +45,10 @@ def test_a_cancelled_build_is_no_failure() -> None:
 
 def test_a_resumed_build_is_told_of_anew_and_its_age_begins_anew() -> None:
     record = RECORD.with_done("1/0/start").with_done("1/0/end", "no_service")
-    resumed = with_resumed(failed(telling(ONE)), "build")
+    later = timestamp(seconds_later(60))
+    resumed = with_resumed(failed(telling(ONE)), "build", later)
     [start] = due(resumed, record)
-    assert (start.name, start.event, start.since) == ("2/0/start", Event.START, "")
-    assert due(with_attempt(resumed, "build"), record)[0].since.startswith(f"{NOW.year}-")
+    assert (start.name, start.event, start.since) == ("2/0/start", Event.START, later)
     assert problems(resumed, record) == ()
 
 

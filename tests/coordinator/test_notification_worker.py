@@ -16,6 +16,7 @@ from coordinator.notification_worker import NotificationWorker
 from coordinator.notifiers import notifiers
 from coordinator.pauses import Pauses, Range
 from coordinator.reach import Reach
+from coordinator.resuming import with_resumed
 from coordinator.store import BuildStore
 from coordinator.telling import Teller
 from shared import keys
@@ -24,10 +25,11 @@ from shared.errors import Forbidden, InfrastructureError
 from shared.model import Build, Notification
 from tests.coordinator.api.api_server import FakeIntake
 from tests.coordinator.notifications import failed, slack, succeeded, telling
-from tests.coordinator.samples import NAMESPACE, REPOSITORY, settings
+from tests.coordinator.samples import NAMESPACE, REPOSITORY, settings, with_attempt
 from tests.coordinator.world import FlakyKeyValue
 from tests.fakes import slack as slack_fake
 from tests.fakes.fake_launcher import FakeLauncher
+from tests.fakes.mail import mail
 from tests.fakes.slack import FakeSlack, shown
 from tests.fakes.stores import FakeObjects
 from tests.waiting import wait_for
@@ -201,6 +203,30 @@ def test_what_happened_long_ago_is_not_told_as_if_it_were_new(outbox: Outbox) ->
     outbox.work()
     wait_for(lambda: outbox.problems(made) == [("start: not sent within 3600 s", True)])
     assert outbox.slack.asked == []
+
+
+def test_a_build_resumed_from_its_second_stage_is_told_of_though_its_first_ended_long_ago(outbox: Outbox) -> None:
+    made = outbox.start(created_at=timestamp(utc_now() - timedelta(hours=2)))
+    outbox.end(made)
+    outbox.store.update_build(made.repository, made.number, lambda build: with_resumed(build, "unit-test", timestamp()))
+    outbox.end(made, lambda build: with_attempt(build, "unit-test", created_at=timestamp()))
+    outbox.work()
+    wait_for(lambda: outbox.slack.titles() == [STARTED.format(1)])
+    assert outbox.problems(made) == []
+
+
+def test_a_mail_that_one_of_two_recipients_got_is_given_up_and_shown(outbox: Outbox) -> None:
+    with mail() as server:
+        server.unknown = "bad@a.example"
+        to = "to=good@a.example,bad@a.example&from=ci@a.example&mode=insecure"
+        outbox.work()
+        made = outbox.start(Notification("mail", None, {"url": f"mailto://u:p@127.0.0.1:{server.port}?{to}"}))
+        wait_for(lambda: outbox.problems(made))
+        outbox.end(made)
+        outbox.settled(made)
+        assert [sent["Subject"] for sent in server.messages] == [STARTED.format(1), SUCCEEDED.format(1)]
+    reason = "the service did not take the message; but it may have come, if only to some, and is not sent twice"
+    assert outbox.problems(made) == [(f"start: {reason}", True), (f"success: {reason}", True)]
 
 
 def test_one_that_fails_keeps_no_other_waiting(outbox: Outbox) -> None:

@@ -5,12 +5,15 @@ from dataclasses import replace
 import pytest
 
 from coordinator.resuming import with_resumed
+from shared.clock import timestamp
 from shared.errors import Conflict, NotFound
 from shared.model import Build
 from shared.ports import JobRef
 from shared.status import Fault, ReportStatus, Status
-from tests.coordinator.samples import BUILD, PUBLISH, TEST
+from tests.coordinator.samples import BUILD, PUBLISH, TEST, seconds_later
 from tests.coordinator.world import PlayedStage, World
+
+LATER = timestamp(seconds_later(60))
 
 
 def fails_once(stage: PlayedStage) -> None:
@@ -30,7 +33,7 @@ def failed(world: World) -> Build:
 
 
 def resume(world: World, made: Build, stage_id: str) -> None:
-    world.store.update_build(made.repository, made.number, lambda build: with_resumed(build, stage_id))
+    world.store.update_build(made.repository, made.number, lambda build: with_resumed(build, stage_id, LATER))
 
 
 def test_a_failed_stage_and_all_after_it_run_again_as_new_attempts(world: World, failed: Build) -> None:
@@ -71,17 +74,17 @@ def test_every_coordinator_takes_a_resumed_build_up_again(world: World, failed: 
 
 def test_a_stage_after_one_that_failed_cannot_be_the_first(world: World, failed: Build) -> None:
     with pytest.raises(Conflict, match="'Unit Test' comes first"):
-        with_resumed(failed, "publish")
+        with_resumed(failed, "publish", LATER)
 
 
 def test_what_was_not_asked_for_stays_out(failed: Build) -> None:
     stages = (failed.stages[0], failed.stages[1], replace(failed.stages[2], skipped="not asked for"))
-    resumed = with_resumed(replace(failed, stages=stages), "unit-test")
+    resumed = with_resumed(replace(failed, stages=stages), "unit-test", LATER)
     assert [stage.status for stage in resumed.stages] == [Status.SUCCESS, Status.PENDING, Status.SKIPPED]
 
 
 def test_a_build_that_runs_or_has_no_such_stage_is_refused(failed: Build) -> None:
     with pytest.raises(Conflict, match="still runs"):
-        with_resumed(replace(failed, finished_at=""), "build")
+        with_resumed(replace(failed, finished_at=""), "build", LATER)
     with pytest.raises(NotFound, match="no stage 'tests'; it has build, "):
-        with_resumed(failed, "tests")
+        with_resumed(failed, "tests", LATER)

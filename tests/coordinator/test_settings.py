@@ -151,7 +151,23 @@ def test_a_schema_may_refer_to_itself(read: ReadSettings) -> None:
         ('{"scan": ""}', "scan: is not an object with an image, or an image"),
         ('{"scan": {}}', "scan: image is missing"),
         ('{"scan": {"image": ""}}', "scan: image is empty"),
-        ('{"scan": {"image": "a", "resources": {"limit": {}}}}', "scan: resources: unknown field 'limit'"),
+        ('{"scan": {"image": "a", "resources": {"limit": {}}}}', "scan: resources.limit: "),
+        (
+            '{"scan": {"image": "a", "resources": {"limits": {"memory": "lots"}}}}',
+            'limits.memory: "lots" must be a quantity',
+        ),
+        (
+            '{"scan": {"image": "a", "resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "2"}}}}',
+            "scan: resources.requests: asks for more cpu (2) than the limit allows (1)",
+        ),
+        (
+            '{"scan": {"image": "a", "params": {"properties": {"x": {"$dynamicRef": "http://127.0.0.1:9/x"}}}}}',
+            "$dynamicRef 'http://127.0.0.1:9/x' leads elsewhere",
+        ),
+        (
+            '{"scan": {"image": "a", "params": {"properties": {"x": {"$dynamicRef": "#none"}}}}}',
+            "no usable JSON Schema",
+        ),
         ('{"scan": {"image": "a", "parms": {}}}', "scan: unknown field 'parms'"),
         ('{"scan": {"image": "a", "params": {"type": "objekt"}}}', "scan: params: is no JSON Schema: at type"),
         ('{"scan": {"image": "a", "params": {"$ref": "http://127.0.0.1:9/x"}}}', "leads elsewhere"),
@@ -230,6 +246,8 @@ def test_an_operators_defaults_for_stages_are_read(read: ReadSettings) -> None:
     assert settings.default_artifacts == ("reports/**", "dist/*.whl")
     with pytest.raises(InputError, match="STAGE_RESOURCES"):
         read(STAGE_RESOURCES='{"memory": "1Gi"}')
+    with pytest.raises(InputError, match=r'STAGE_RESOURCES: resources\.limits\.memory: "lots" must be a quantity'):
+        read(STAGE_RESOURCES='{"limits": {"memory": "lots"}}')
 
 
 def test_the_builders_certificates_are_read_whole_or_complained_of(read: ReadSettings, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from tests.coordinator.world import FlakyKeyValue
 from tests.fakes.github import STATUSES, FakeGitHub
 from tests.waiting import wait_for
 
-LINK = "http://127.0.0.1:3005/api/v1/pipelines"
+LINK = "http://127.0.0.1:3005/builds"
 STARTED = "2026-01-31T12:00:01.000Z"
 
 
@@ -101,7 +101,7 @@ def test_a_build_is_pending_and_then_a_success_and_each_is_posted_once(outbox: O
     outbox.wait(kontinuous="success")
     outbox.settled(made)
     posted = [(each["state"], each["description"], each["target_url"]) for each in outbox.github.history(outbox.sha)]
-    link = f"{LINK}/{outbox.repository}/builds/1"
+    link = f"{LINK}/{outbox.repository}/1"
     assert posted == [("pending", "running", link), ("success", "succeeded", link)]
 
 
@@ -189,7 +189,7 @@ def test_the_newest_build_of_a_commit_wins(outbox: Outbox) -> None:
     outbox.finish(older, github=TAKEN)
     outbox.settled(older)
     assert set(outbox.states().values()) == {"failure", "error"}
-    assert outbox.github.history(outbox.sha)[-1]["target_url"].endswith(f"/builds/{newer.number}")
+    assert outbox.github.history(outbox.sha)[-1]["target_url"].endswith(f"/builds/{outbox.repository}/{newer.number}")
 
 
 def test_a_claim_is_respected_until_it_is_too_old(outbox: Outbox) -> None:

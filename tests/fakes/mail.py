@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
+HANG_LIMIT_S = 60
+
 
 class FakeMail(socketserver.ThreadingTCPServer):
-    """Takes messages on `port`; with `refuses`, none."""
+    """Takes messages on `port`; with `refuses`, none, and none for the recipient `unknown`. With `slow` it takes one,
+    and says so only when `healed`."""
 
     daemon_threads = True
 
@@ -19,6 +22,9 @@ class FakeMail(socketserver.ThreadingTCPServer):
         self.messages: list[EmailMessage] = []
         self.refuses = False
         self.refused = 0
+        self.unknown = ""
+        self.slow = False
+        self.healed = threading.Event()
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -28,6 +34,8 @@ class _Session(socketserver.StreamRequestHandler):
         self._say("220 mail")
         while line := self.rfile.readline():
             match line.split()[0].upper():
+                case b"RCPT" if self.server.unknown and self.server.unknown.encode() in line:
+                    self._say("550 nobody of that name")
                 case b"EHLO":
                     self._say("250-mail\r\n250 AUTH PLAIN")
                 case b"AUTH":
@@ -38,6 +46,8 @@ class _Session(socketserver.StreamRequestHandler):
                 case b"DATA":
                     self._say("354 go on")
                     self._take()
+                    if self.server.slow:
+                        self.server.healed.wait(HANG_LIMIT_S)
                     self._say("250 taken")
                 case b"QUIT":
                     self._say("221 bye")
@@ -62,4 +72,5 @@ def mail() -> Iterator[FakeMail]:
         try:
             yield server
         finally:
+            server.healed.set()
             server.shutdown()

@@ -241,6 +241,18 @@ def test_an_operators_own_stage_type_may_be_named() -> None:
     assert made["stages"][0]["type"] == "scan"
 
 
+def details_of_scanning(server: Server) -> list[str]:
+    """What is said of a file with a stage of the type scan, of which a build is asked for; the server is closed."""
+    server.source.files[".pipeline.yml"] = PIPELINE_FILE.replace(
+        "type: docker_build", "type: scan, params: {level: mid}"
+    )
+    server.ask("POST", PIPELINES, json={"repository": str(REPOSITORY)})
+    answer = server.ask("POST", BUILDS, json={"ref": "main"})
+    server.close()
+    error_of(answer, 422, "pipeline_file")
+    return list(answer.json()["details"])
+
+
 def test_a_stage_types_schema_is_shown_and_held_against_a_builds_params_with_their_places() -> None:
     rules = {"properties": {"level": {"enum": ["low", "high"]}}, "required": ["level"]}
     server = Server(catalogue={**CATALOGUE, "scan": StageType("mine:1", rules, "Looks for trouble.")})
@@ -250,15 +262,16 @@ def test_a_stage_types_schema_is_shown_and_held_against_a_builds_params_with_the
         "type": "scan", "image": "mine:1", "description": "Looks for trouble.", "built_in": False, "params": rules,
     }  # fmt: skip
     assert (listed[0]["built_in"], listed[0]["params"]["required"]) == (True, ["command"])
-    server.source.files[".pipeline.yml"] = PIPELINE_FILE.replace(
-        "type: docker_build", "type: scan, params: {level: mid}"
-    )
-    server.ask("POST", PIPELINES, json={"repository": str(REPOSITORY)})
-    answer = server.ask("POST", BUILDS, json={"ref": "main"})
-    server.close()
-    error_of(answer, 422, "pipeline_file")
+    details = details_of_scanning(server)
     where = ".pipeline.yml:7:51: spec.template.stages[0].params.level"
-    assert answer.json()["details"] == [f"{where}: 'mid' is not one of ['low', 'high']"]
+    assert details == [f"{where}: 'mid' is not one of ['low', 'high']"]
+
+
+def test_a_schema_that_cannot_be_used_is_no_failure_of_the_server() -> None:
+    rules = {"properties": {"level": {"$ref": "#/properties/level"}}}
+    server = Server(catalogue={**CATALOGUE, "scan": StageType("mine:1", rules)})
+    details = details_of_scanning(server)
+    assert "params: the JSON Schema of its type cannot be used: a reference leads to itself" in details[0]
 
 
 def test_an_unknown_route_is_not_found_in_json(idle_server: Server) -> None:

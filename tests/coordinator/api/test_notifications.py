@@ -7,6 +7,7 @@ import pytest
 
 from shared.status import Fault, ReportStatus
 from tests.coordinator.api.api_server import BUILDS, PIPELINE_FILE, Server
+from tests.coordinator.samples import REPOSITORY
 from tests.coordinator.world import PlayedStage
 from tests.fakes import slack as slack_fake
 from tests.fakes.slack import FakeSlack, shown
@@ -51,7 +52,7 @@ def test_slack_is_told_of_start_and_success(telling: Server, slack: FakeSlack) -
     build = ended(telling)
     wait_for(lambda: len(slack.messages) == 2)
     start, success = slack.messages
-    link = f"{telling.settings.kontinuous_url}{BUILDS}/1"
+    link = f"{telling.settings.kontinuous_url}/builds/{REPOSITORY}/1"
     assert start["text"] == f"<{link}|hello 1 started>"
     assert success["text"].startswith(f"<{link}|hello 1 succeeded")
     assert {(each["channel"], each["username"]) for each in slack.messages} == {("#builds", "Ci")}
