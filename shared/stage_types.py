@@ -40,8 +40,8 @@ class Param:
 class ParamSchema:
     """The params of one stage type. `wants` names, for a flag, the params that are required where it is true.
 
-    `rules` is a JSON Schema that holds for all of them together. `variables` says that each param is a variable of the
-    stage's own container, or is where an operator's image stands for ours: some names would steer the programs in it.
+    `rules` is a JSON Schema that holds for all of them together. `variables` says that each param is a variable of our
+    own container, where some names would steer the programs in it.
     """
 
     params: Mapping[str, Param] = field(default_factory=dict)
@@ -83,8 +83,7 @@ STAGE_TYPES: Mapping[str, ParamSchema] = {
         {
             "dockerfile_path": Param(ParamKind.TEXT, format=Format.FOLDER),
             "dockerfile_name": Param(ParamKind.TEXT, format=Format.FILE_NAME),
-        },
-        variables=True,
+        }
     ),
     COMMAND: ParamSchema(
         {
@@ -104,7 +103,6 @@ STAGE_TYPES: Mapping[str, ParamSchema] = {
             "email": Param(ParamKind.TEXT, secret=True),
         },
         wants={"require_credentials": ("username", "password")},
-        variables=True,
     ),
 }
 

@@ -236,20 +236,11 @@ def test_no_param_of_an_own_type_steers_the_programs_beside_our_credentials(name
     assert name in only_problem(f"{SCAN}      params: {{{name}: x}}\n", known)
 
 
-@pytest.mark.parametrize("kind", ["docker_build", "docker_publish"])
-def test_nor_does_one_of_a_built_in_type_that_an_operators_image_may_stand_for(kind: str) -> None:
-    known = known_types({kind: StageType("example.org/own:1")})
-    params = "{LD_PRELOAD: x, external_registry: quay.io, external_image_name: a/b}"
-    text = SCAN.replace("type: scan", f"type: {kind}") + f"      params: {params}\n"
-    assert only_problem(text, known).endswith(
-        '.LD_PRELOAD: the name "LD_PRELOAD" would steer the stage\'s own programs; give it another name'
-    )
-
-
-def test_the_params_of_a_command_are_variables_of_the_users_own_container() -> None:
-    text = SCAN.replace("type: scan", "type: command")
+@pytest.mark.parametrize("kind", ["command", "docker_build"])
+def test_params_of_built_in_types_are_no_variables_of_our_own_container(kind: str) -> None:
+    text = SCAN.replace("type: scan", f"type: {kind}")
     params = "      params: {command: [make], image: busybox, NODE_ENV: test}\n"
-    known = known_types({"command": StageType("example.org/own:1")})
+    known = known_types({kind: StageType("example.org/own:1")})
     assert parse(text + params, known).pipeline.stages[0].params["NODE_ENV"] == "test"
 
 
