@@ -71,6 +71,7 @@ class Permissions:
     def require(self, repository: Repository, token: str, access: Access) -> Repository:
         """The repository as its host spells it, if the caller has this access.
 
+        One that was renamed or transferred keeps the name that is asked for: its pipeline and builds are under that.
         Raises NotFound where they may not even see it, Forbidden where they may do less, and what the host raises.
         """
         info = self._described(repository, token)
@@ -78,7 +79,8 @@ class Permissions:
             raise NotFound(f"there is no repository {repository}, or it is hidden from this token")
         if info.access < access:
             raise Forbidden(f"this token may not {_WORDS[access]} {info.repository}, which this needs")
-        return info.repository
+        renamed = str(info.repository).lower() != str(repository).lower()
+        return repository if renamed else info.repository
 
     def visible(self, repositories: Iterable[Repository], token: str) -> frozenset[Repository]:
         """Those of the repositories that the caller may read."""

@@ -40,6 +40,14 @@ class FakeRepository:
     def work(self) -> Path:
         return self.folder / self.owner / f"{self.name}.git.work"
 
+    def move(self, full_name: str) -> None:
+        """Have another owner or name."""
+        bare, work = self.bare, self.work
+        self.owner, _, self.name = full_name.partition("/")
+        self.bare.parent.mkdir(parents=True, exist_ok=True)
+        bare.rename(self.bare)
+        work.rename(self.work)
+
     def permissions(self, login: str) -> dict[str, bool]:
         """What a user may do, as GitHub says it."""
         role = self.roles.get(login, "" if self.private else "pull")
