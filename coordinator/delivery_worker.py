@@ -83,19 +83,20 @@ class DeliveryWorker:
         """Work on what is open of a commit; returns in how many seconds to look again, None where nothing is left."""
         repository = keys.repository_of_delivery(key)
         while (delivery := self._records.read(key).open()) is not None:
-            wait_s = self._pauses.left_s(str(repository))
+            lane = self._tokens.lane(repository)
+            wait_s = self._pauses.left_s(lane)
             if wait_s > 0:
-                return wait_s
+                return min(wait_s, self._settings.resync_s)  # the lane may be another by then
             holder = f"{self._name}-{os.urandom(4).hex()}"
             if self._records.update(key, lambda r: r.held(holder, utc_now())).holder != holder:  # noqa: B023
                 return HELD_S
-            again_s = self._carry_out(repository, key, delivery, holder)
+            again_s = self._carry_out(lane, repository, key, delivery, holder)
             self._records.update(key, lambda r: r.released if r.holder == holder else r)  # noqa: B023
             if again_s is not None:
                 return again_s
         return None
 
-    def _carry_out(self, repository: Repository, key: str, delivery: Delivery, holder: str) -> float | None:
+    def _carry_out(self, lane: str, repository: Repository, key: str, delivery: Delivery, holder: str) -> float | None:
         """Take one delivery further; returns in how many seconds to try again, None where that was done."""
         record = self._records.read(key)
         try:
@@ -104,18 +105,18 @@ class DeliveryWorker:
             self._records.remove(key, record)
             return None
         except InputError as error:
-            return self._pause(repository, delivery, error)
+            return self._pause(lane, repository, delivery, error)
         try:
             again_s = self._take_further(repository, key, delivery, holder, token)
         except KontinuousError as error:
-            return self._pause(repository, delivery, error)
-        self._pauses.clear(str(repository))
+            return self._pause(lane, repository, delivery, error)
+        self._pauses.clear(lane)
         return again_s
 
-    def _pause(self, repository: Repository, delivery: Delivery, error: KontinuousError) -> float:
-        pause_s = self._pauses.after(str(repository), error)
+    def _pause(self, lane: str, repository: Repository, delivery: Delivery, error: KontinuousError) -> float:
+        pause_s = self._pauses.after(lane, error)
         log.warning("the delivery of %s of %s: %s; again in %.0f s", delivery.sha[:10], repository, error, pause_s)
-        return pause_s
+        return min(pause_s, self._settings.resync_s)
 
     def _take_further(
         self, repository: Repository, key: str, delivery: Delivery, holder: str, token: str
