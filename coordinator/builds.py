@@ -34,6 +34,7 @@ class Builds:
     ) -> Build:
         """Start a build of a branch, tag or commit (no `ref`: of the default branch): read its file, expand, store.
 
+        A commit that is named by its SHA alone, and is not known to be the repository's own, is built as a fork's.
         `token` is the caller's access token at the source host. `only` names the stages to run; all others are skipped.
         Raises NotFound for the repository, the ref or the file, and PipelineFileError or InputError for what the file
         says.
@@ -41,7 +42,8 @@ class Builds:
         self._store.pipeline(repository)
         ref = ref or self._source.describe(repository, token).default_branch
         commit = self._source.commit(repository, ref, token)
-        return self._store.create_build(repository, self.prepared(repository, commit, trigger, token, only))
+        fork_base = "" if commit.ref else self._source.fork_base(repository, commit.sha, token)
+        return self._store.create_build(repository, self.prepared(repository, commit, trigger, token, only, fork_base))
 
     def prepared(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.fakes.github_calls import DOCUMENTATION, Answer, Call, invalid, refusal
 from tests.fakes.github_changes import Changes
+from tests.fakes.github_commits import Commits
 from tests.fakes.github_repositories import FakeRepository
 from tests.fakes.github_schema import RAW, GitHubSchema
 from tests.git_server import git
@@ -39,6 +40,7 @@ class Answers:
             f"POST {repository}/hooks": self._add_hook,
             f"DELETE {repository}/hooks/{{hook_id}}": self._remove_hook,
             **self._changes.operations,
+            **Commits(self._filled).operations,
         }
 
     def answer(self, operation: str, call: Call) -> Answer:

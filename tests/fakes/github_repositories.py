@@ -26,6 +26,7 @@ class FakeRepository:
     hooks: dict[int, dict[str, Any]] = field(default_factory=dict)
     fork_of: "FakeRepository | None" = None
     protected: set[str] = field(default_factory=set)
+    taken: dict[int, tuple["FakeRepository", str]] = field(default_factory=dict)
     pull_requests: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -95,6 +96,7 @@ class FakeRepository:
     def take_pull_request(self, number: int, head: "FakeRepository", branch: str) -> str:
         """Fetch the head of a pull request as GitHub does: to refs/pull/<number>/head; returns the SHA."""
         git(self.bare, "fetch", "--quiet", "--force", str(head.bare), f"{branch}:refs/pull/{number}/head")
+        self.taken[number] = head, branch
         return self.sha(f"refs/pull/{number}/head")
 
     def take_branch(self, name: str, head: "FakeRepository", branch: str) -> None:

@@ -110,6 +110,9 @@ class OneRepository:
     def commit(self, repository: Repository, ref: str, token: str) -> Commit:
         raise NotImplementedError
 
+    def fork_base(self, repository: Repository, sha: str, token: str) -> str:
+        raise NotImplementedError
+
     def read_file(self, repository: Repository, path: str, sha: str, token: str) -> str:
         raise NotImplementedError
 

@@ -19,6 +19,7 @@ from shared import keys
 from shared.github_status import CONTEXT
 from tests.coordinator.api.api_server import PIPELINE_FILE, PIPELINES
 from tests.coordinator.api.front_door import FrontDoor, fail, succeed, token_of
+from tests.coordinator.world import PlayedStage
 from tests.fakes import github_webhooks
 from tests.fakes.github import FakeGitHub
 from tests.fakes.github_repositories import FakeRepository
@@ -273,6 +274,41 @@ def test_a_pull_request_from_a_fork_uses_the_base_branchs_file_gets_no_secrets_a
     volumes = stage.launcher.manifests[stage.ref]["spec"]["template"]["spec"]["volumes"]
     assert "creds" not in str(volumes)
     hooked.wait_for_states(fork.sha, whole="success", build="success", test="success")
+
+
+def test_a_forks_commit_is_a_forks_too_where_it_is_named_by_its_sha(hooked: Hooked) -> None:
+    seen: list[PlayedStage] = []
+    hooked.server.world.plays = {"build": lambda stage: (seen.append(stage), succeed(stage))[1]}
+    fork = Fork(hooked)
+    stranger = hooked.shop.take_pull_request(8, fork.repository, fork.repository.default_branch)
+    fork.repository.push({"y": "z"}, "unproposed")
+    unproposed = hooked.shop.take_pull_request(9, fork.repository, "unproposed")
+    del hooked.shop.taken[9]  # GitHub keeps the commits of all forks in one place
+    hooked.server.world.play()
+    for number, sha in enumerate((fork.sha, fork.sha[:12], unproposed), 1):
+        assert hooked.start(sha)["commit"]["sha"] in (fork.sha, unproposed)
+        done = hooked.wait_for_end(number)
+        assert (done["status"], done["stages"][2]["status"]) == ("SUCCESS", "SKIPPED")
+        assert token_of(seen[-1]) == ""
+        assert seen[-1].context.secrets == ()
+    hooked.start(stranger)
+    hooked.wait_for_end(4)
+    assert token_of(seen[-1]) == hooked.tokens["ann"], "it is on the default branch"
+
+
+def test_a_bare_sha_of_the_repositorys_own_has_all_it_needs(hooked: Hooked) -> None:
+    seen: list[str] = []
+    hooked.server.world.plays = {"build": lambda stage: (seen.append(token_of(stage)), succeed(stage))[1]}
+    hooked.server.world.play()
+    old = hooked.shop.push({"x": "1"})
+    hooked.shop.push({"x": "2"})
+    proposed = hooked.shop.push({"y": "1"}, "proposed")
+    head = hooked.shop.push({"y": "2"}, "proposed")
+    hooked.shop.take_pull_request(7, hooked.shop, "proposed")
+    for number, sha in enumerate((old, proposed, head), 1):
+        hooked.start(sha)
+        hooked.wait_for_end(number)
+    assert seen == [hooked.tokens["ann"]] * 3
 
 
 def test_a_forks_publish_stage_cannot_be_resumed(hooked: Hooked) -> None:
