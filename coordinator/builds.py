@@ -1,5 +1,6 @@
 """What callers may do with builds, whichever face they come through."""
 
+import logging
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
@@ -8,17 +9,20 @@ from coordinator.expand import Request, expand, needs_image, with_defaults
 from coordinator.manifests import check_contexts
 from coordinator.resuming import with_resumed
 from coordinator.settings import Settings
+from coordinator.stage_lookup import find_stage
 from coordinator.store import BuildStore
 from shared.catalogue import known_types
 from shared.clock import timestamp
 from shared.errors import Conflict
-from shared.model import Build, Commit, Pipeline, Repository, Trigger
+from shared.model import Build, Commit, Pipeline, Repository, Resumption, Trigger
 from shared.pipeline_file import Parsed, parse
 from shared.ports import SourceHost
 from shared.problems import PIPELINE_FILE, Problem
 from shared.status import Status
 
 _NO_COMMIT = Commit("0" * 40)
+
+log = logging.getLogger(__name__)
 
 
 class Builds:
@@ -107,9 +111,17 @@ class Builds:
             repository, number, lambda b: b if b.finished or b.cancel_requested else replace(b, cancel_requested=reason)
         )
 
-    def resume(self, repository: Repository, number: int, stage_id: str) -> Build:
+    def resume(self, repository: Repository, number: int, stage_id: str, actor: str) -> Build:
         """Run a finished build again from one stage on; raises NotFound, or Conflict where that cannot be."""
-        return self._store.update_build(repository, number, lambda build: with_resumed(build, stage_id))
+
+        def change(build: Build) -> Build:
+            resumed = with_resumed(build, stage_id)
+            begun = Resumption(resumed.run, find_stage(build, stage_id).id, actor, timestamp())
+            return replace(resumed, resumptions=(*build.resumptions, begun))
+
+        resumed = self._store.update_build(repository, number, change)
+        log.info("%s build %d is resumed from %s by %s", repository, number, stage_id, actor or "somebody")
+        return resumed
 
     def _newest_image(self, repository: Repository) -> str:
         """The image that the newest build with one made, or "". What a fork's commit made is nobody else's."""

@@ -107,6 +107,17 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumption:
+    """That a build was resumed: the `run` that this began, the id of the stage it began with, whose `actor` it was (a
+    login name, or ""), and when."""
+
+    run: int
+    stage: str
+    actor: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One run of one stage, as one Job. `result` is what its report said, such as `{"image": "path@sha256:…"}`.
 
@@ -173,7 +184,8 @@ class Build:
 
     `run` is 1, and one more each time that it was resumed. `removing` is set once it is being removed: from then on
     it stays finished. `fork` says that the commit is of a pull request from a fork: somebody's who may not write to
-    the repository. `notifications` are those of the present run that could not be sent.
+    the repository. `notifications` are those of the present run that could not be sent. `resumptions` has who began
+    each run but the first.
     """
 
     repository: Repository
@@ -192,6 +204,7 @@ class Build:
     fork: bool = False
     removing: bool = False
     notifications: tuple[NotificationProblem, ...] = ()
+    resumptions: tuple[Resumption, ...] = ()
 
     @property
     def status(self) -> Status:

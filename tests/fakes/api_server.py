@@ -156,6 +156,7 @@ def build_value(repository: str, number: int, only: list[str]) -> Json:
         "trigger": {"source": "cli", "actor": ""},
         "cancel_requested": False,
         "notifications": [],
+        "resumptions": [],
         "created_at": f"2026-01-31T12:00:{number:02d}.000Z",
         "seconds": None,
         "stages": [_stage(*stage, skipped=bool(only) and stage[1] not in only) for stage in STAGES],

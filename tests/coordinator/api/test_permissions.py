@@ -12,7 +12,7 @@ from shared.errors import Forbidden, InfrastructureError, NotFound
 from shared.model import Commit, Repository
 from shared.ports import Access, RepositoryInfo
 from tests.coordinator.api.api_server import PIPELINES
-from tests.coordinator.api.front_door import AUTH_SECRET, FrontDoor
+from tests.coordinator.api.front_door import AUTH_SECRET, FrontDoor, fail, succeed
 from tests.coordinator.api.test_auth import by_hand
 
 USER = "/api/v1/user"
@@ -51,6 +51,18 @@ def test_who_started_and_cancelled_a_build_is_known_from_github(begun: FrontDoor
     begun.ask("POST", f"{begun.builds}/1/cancel", "ben")
     begun.server.world.play()
     assert begun.wait_for_end()["reason"] == "cancelled by ben"
+
+
+def test_who_resumed_a_build_is_kept_with_the_run(begun: FrontDoor) -> None:
+    begun.server.world.plays = {"build": succeed, "unit-test": fail}
+    begun.server.world.play()
+    assert begun.wait_for_end()["resumptions"] == []
+    for actor, stage in (("ben", "unit-test"), ("ann", "Unit%20Test")):
+        assert begun.ask("POST", f"{begun.builds}/1/stages/{stage}/resume", actor).status_code == 202
+        ended = begun.wait_for_end()
+    kept = [(each["run"], each["stage"], each["actor"]) for each in ended["resumptions"]]
+    assert kept == [(2, "unit-test", "ben"), (3, "unit-test", "ann")]
+    assert ended["created_at"] < ended["resumptions"][0]["at"] < ended["finished_at"]
 
 
 def test_nobody_takes_anothers_name_by_signing_it(begun: FrontDoor) -> None:
