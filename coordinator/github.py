@@ -26,7 +26,7 @@ _IN_NO_REF = re.compile(r"\.\.|[\x00-\x20\x7f~^:?*\[\\]")
 
 
 class GitHub:
-    """One GitHub. Every call raises what `GitHubApi` does, and InputError for a repository that is elsewhere."""
+    """One GitHub. Every call raises what `GitHubApi` does, and NotFound for a repository that is elsewhere."""
 
     def __init__(self, url: str, timeouts_s: tuple[float, float] = TIMEOUTS_S) -> None:
         """`url` is where people see it: https://github.com. The timeouts are `GitHubApi`'s."""
@@ -142,7 +142,7 @@ class GitHub:
 
     def _path(self, repository: Repository) -> str:
         if repository.host != self._host:
-            raise InputError(
+            raise NotFound(
                 f"{repository} is not on {self._host}, whose repositories this kontinuous serves: "
                 f"name one as {self._host}/owner/name"
             )

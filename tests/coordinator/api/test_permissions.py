@@ -129,7 +129,7 @@ class OneRepository:
         raise NotImplementedError
 
     def clone_url(self, repository: Repository) -> str:
-        raise NotImplementedError
+        return f"https://{repository}.git"
 
 
 SHOP = Repository("github.com", "acme", "shop")
