@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -273,6 +274,17 @@ def test_a_pull_request_from_a_fork_uses_the_base_branchs_file_gets_no_secrets_a
     assert hooked.tokens["ann"] not in str(stage.launcher.secrets[stage.ref])
     volumes = stage.launcher.manifests[stage.ref]["spec"]["template"]["spec"]["volumes"]
     assert "creds" not in str(volumes)
+    hooked.wait_for_states(fork.sha, whole="success", build="success", test="success")
+
+
+def test_github_shows_which_stage_of_a_fork_runs(hooked: Hooked) -> None:
+    go_on = Event()
+    hooked.server.world.plays = {"build": lambda stage: (go_on.wait(20), succeed(stage))[1]}
+    fork = Fork(hooked)
+    hooked.server.world.play()
+    hooked.deliver(fork.message)
+    hooked.wait_for_states(fork.sha, whole="pending", build="pending")
+    go_on.set()
     hooked.wait_for_states(fork.sha, whole="success", build="success", test="success")
 
 
