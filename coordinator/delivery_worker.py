@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from coordinator.builds import Builds
+from coordinator.commit_records import CommitRecords
 from coordinator.delivery import Delivery
 from coordinator.delivery_records import CommitDeliveries, DeliveryRecords
 from coordinator.github_api import Refused
@@ -56,6 +57,7 @@ class DeliveryWorker:
         self._source = source
         self._statuses = statuses
         self._records = DeliveryRecords(kv)
+        self._commits = CommitRecords(kv)
         self._tokens = Tokens(store, settings)
         self._pauses = pauses or Pauses()
         self._worker = QueueWorker("deliveries", self._look_at, WORKERS, settings.resync_s)
@@ -122,7 +124,8 @@ class DeliveryWorker:
         self, repository: Repository, key: str, delivery: Delivery, holder: str, token: str
     ) -> float | None:
         if delivery.failed:
-            self._tell(repository, delivery, token)
+            if not self._tell(repository, delivery, holder, token):
+                return HELD_S
             self._note(key, replace(delivery, done=True), holder)
             return None
         twin = self._records.read(key).twin_of(delivery, partial(self._store.has_build, repository))
@@ -166,13 +169,23 @@ class DeliveryWorker:
         self._note(key, replace(delivery, done=True), holder)
         return None
 
-    def _tell(self, repository: Repository, delivery: Delivery, token: str) -> None:
-        """Say on the commit why it is not built; a commit that GitHub will take no status for is let be."""
+    def _tell(self, repository: Repository, delivery: Delivery, holder: str, token: str) -> bool:
+        """Say on the commit why it is not built, unless a build of it is shown there; a commit that GitHub will take no
+        status for is let be. False while another status of the commit is being posted."""
+        held = self._commits.of_commit(repository, delivery.sha)
+        if CONTEXT in held.record.contexts:
+            return True
+        claimed = self._commits.hold(held, holder, CONTEXT) if held.is_free(timestamp()) else None
+        if claimed is None:
+            return False
         status, link = of_refusal(delivery.failed), self._settings.kontinuous_url
         try:
             self._statuses.post_status(repository, delivery.sha, CONTEXT, status, link, token)
         except Refused as error:
             log.warning("%s of %s: %s", delivery.sha[:10], repository, error)
+        finally:
+            self._commits.let_go(claimed)
+        return True
 
     def _note(self, key: str, delivery: Delivery, holder: str) -> bool:
         """Keep what became of a delivery; False where somebody else works on it by now."""

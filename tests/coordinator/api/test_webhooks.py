@@ -16,6 +16,7 @@ import requests
 from coordinator.api.large_bodies import AT_ONCE
 from coordinator.api.requests import BODY_S
 from coordinator.delivery_intake import MAX_DELIVERY_BYTES
+from coordinator.delivery_records import DeliveryRecords
 from shared import keys
 from shared.github_status import CONTEXT
 from tests.coordinator.api.api_server import PIPELINE_FILE, PIPELINES
@@ -209,6 +210,21 @@ def test_a_push_and_a_pull_request_of_one_commit_are_one_build(hooked: Hooked, p
     reopened = github_webhooks.pull_request("reopened", 7, hooked.shop, hooked.shop, "feature", "ben")
     assert hooked.receipt_with_build(reopened)["build"] == 1
     assert [made["commit"]["ref"] for made in hooked.all_builds()] == ["refs/heads/feature"]
+
+
+def test_what_cannot_be_built_of_a_commit_leaves_the_status_of_its_build(hooked: Hooked) -> None:
+    hooked.server.world.plays = {"build": succeed, "unit-test": succeed}
+    hooked.server.world.play()
+    hooked.receipt_with_build(hooked.push())
+    sha = hooked.shop.sha("refs/heads/main")
+    hooked.wait_for_states(sha, whole="success", build="success", test="success")
+    hooked.shop.tag("v1", sha)
+    hooked.github.fail("GET /repos/{owner}/{repo}/contents/{path}", 404, "Not Found")
+    hooked.deliver(github_webhooks.push(hooked.shop, "refs/tags/v1", "ben"))
+    records, key = DeliveryRecords(hooked.server.kv), keys.delivery_key(hooked.repository, sha)
+    wait_for(lambda: records.read(key).open() is None)
+    assert [bool(each.failed) for each in records.read(key).deliveries] == [False, True]
+    assert hooked.github.statuses(sha)[CONTEXT]["state"] == "success"
 
 
 @pytest.mark.parametrize("action", ["opened", "synchronize", "reopened"])
