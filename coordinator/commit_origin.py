@@ -8,9 +8,11 @@ from shared.errors import NotFound
 
 
 def fork_base(api: GitHubApi, path: str, sha: str, token: str) -> str:
-    """ "" where a commit of the repository at `path` is its own: on its default branch, the newest of a branch, or in a
-    pull request from one of its branches. Else the commit whose pipeline file counts: of the base of the pull request
-    from a fork that it is in, or of the default branch where GitHub tells of none.
+    """The commit whose pipeline file counts for a fork's commit: of the base of the pull request that it is in, or of
+    the default branch where GitHub tells of none.
+
+    It is "" where the commit is the own one of the repository at `path`: on its default branch, the newest of a branch,
+    or in a pull request from one of its branches.
 
     Raises what `GitHubApi` does.
     """
