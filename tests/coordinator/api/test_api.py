@@ -102,6 +102,7 @@ def test_a_new_build_looks_as_the_contract_says(server: Server) -> None:
         "seconds": None,
         "cancel_requested": False,
         "notifications": [],
+        "resumptions": [],
     }
     assert stages[1] == {
         "id": "unit-test",
