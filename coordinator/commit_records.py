@@ -26,7 +26,7 @@ class CommitRecords(Outbox[CommitRecord]):
         if claimed.record.contexts or claimed.record.settled:
             self.release(claimed)
         else:
-            self._kv.delete(claimed.key)
+            self._kv.delete(claimed.key, claimed.revision)
 
     def forget(self, build: Build) -> None:
         """Drop what is known of a build that is removed, and of those before it."""

@@ -42,8 +42,8 @@ class Pipelines:
         """Begin to serve a repository, and keep its creator's access `token`; where it has a pipeline, that gets this
         token from now on, and its webhook is made anew. Returns the record, and whether it is new.
 
-        Raises Conflict where it is being deleted, and what the host raises where no webhook can be made: then there is no
-        pipeline either, or it is as it was.
+        Raises Conflict where it is being deleted, and what the host raises where no webhook can be made: then there is
+        no pipeline either, or it is as it was.
         """
         secret = secrets.token_hex(_SECRET_BYTES)
         try:

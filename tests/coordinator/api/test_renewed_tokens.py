@@ -103,3 +103,12 @@ def test_only_who_administers_the_repository_renews_and_a_failure_leaves_all_as_
     record = BuildStore(door.server.kv).pipeline(door.repository)
     assert door.create_pipeline().status_code == 503
     assert BuildStore(door.server.kv).pipeline(door.repository) == record
+
+
+def test_a_pipeline_that_is_half_deleted_is_not_renewed(door: FrontDoor) -> None:
+    door.create_pipeline()
+    door.shop.hooks.clear()
+    BuildStore(door.server.kv).begin_deletion(door.repository)
+    answer = door.create_pipeline()
+    assert (answer.status_code, "is being deleted" in answer.json()["message"]) == (409, True)
+    assert door.shop.hooks == {}
