@@ -4,7 +4,7 @@ from cli.facts import Fact, facts
 from cli.records import name_of
 from cli.summary import published, published_images, stage_table, untold
 from cli.table import moment, seconds
-from shared.api_records import Build, NotificationProblem, Stage
+from shared.api_records import Build, NotificationProblem, Resumption, Stage
 from shared.status import Status
 from shared.terminal_text import clean
 
@@ -29,10 +29,16 @@ def _head(build: Build) -> list[Fact]:
         ("Author", commit["author"]),
         ("Message", commit["message"].partition("\n")[0]),
         ("Started", f"{moment(build['created_at'])} UTC, {trigger['source']}{by}"),
+        *(("Resumed", _resumed(each)) for each in build["resumptions"]),
         ("Ended", f"{moment(build['finished_at'])} UTC" if build["finished_at"] else ""),
         *(("Published", published(image)) for image in published_images(build)),
         *(("Not told", _untold(problem)) for problem in build["notifications"]),
     ]
+
+
+def _resumed(resumption: Resumption) -> str:
+    by = f" by {resumption['actor']}" if resumption["actor"] else ""
+    return f"{moment(resumption['at'])} UTC, from {resumption['stage']}{by}"
 
 
 def _untold(problem: NotificationProblem) -> str:

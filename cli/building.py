@@ -73,8 +73,7 @@ def _hand_over(order: Order, client: Client, program: LocalProgram, screen: Scre
     for secret in order.secrets:
         client.put_secret(secret.namespace or order.checkout.pipeline.namespace, secret.name, secret.data)
     source = program.ask(*order.source_arguments(), say=screen.line)
-    with suppress(Conflict):  # it is known already
-        client.create_pipeline(source["repository"])
+    client.create_pipeline(source["repository"])
     return source
 
 

@@ -71,7 +71,7 @@ class Client:
         return cast(list[StageType], self._call("GET", "/api/v1/stage-types")["items"])
 
     def create_pipeline(self, repository: str) -> PipelineRecord:
-        """Make a repository's pipeline known; raises Conflict where it is."""
+        """Make a repository's pipeline known; where it is, it gets our access token and its webhook anew."""
         return cast(PipelineRecord, self._call("POST", "/api/v1/pipelines", {"repository": repository}))
 
     def delete_pipeline(self, repository: str) -> None:

@@ -1,5 +1,6 @@
 """What callers may do with builds, whichever face they come through."""
 
+import logging
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
@@ -20,6 +21,8 @@ from shared.status import Status
 
 _NO_COMMIT = Commit("0" * 40)
 
+log = logging.getLogger(__name__)
+
 
 class Builds:
     """Creates, cancels and resumes builds."""
@@ -34,6 +37,7 @@ class Builds:
     ) -> Build:
         """Start a build of a branch, tag or commit (no `ref`: of the default branch): read its file, expand, store.
 
+        A commit that is named by its SHA alone, and is not known to be the repository's own, is built as a fork's.
         `token` is the caller's access token at the source host. `only` names the stages to run; all others are skipped.
         Raises NotFound for the repository, the ref or the file, and PipelineFileError or InputError for what the file
         says.
@@ -41,7 +45,8 @@ class Builds:
         self._store.pipeline(repository)
         ref = ref or self._source.describe(repository, token).default_branch
         commit = self._source.commit(repository, ref, token)
-        return self._store.create_build(repository, self.prepared(repository, commit, trigger, token, only))
+        fork_base = "" if commit.ref else self._source.fork_base(repository, commit.sha, token)
+        return self._store.create_build(repository, self.prepared(repository, commit, trigger, token, only, fork_base))
 
     def prepared(
         self,
@@ -105,10 +110,12 @@ class Builds:
             repository, number, lambda b: b if b.finished or b.cancel_requested else replace(b, cancel_requested=reason)
         )
 
-    def resume(self, repository: Repository, number: int, stage_id: str) -> Build:
+    def resume(self, repository: Repository, number: int, stage_id: str, actor: str) -> Build:
         """Run a finished build again from one stage on; raises NotFound, or Conflict where that cannot be."""
         now = timestamp()
-        return self._store.update_build(repository, number, lambda build: with_resumed(build, stage_id, now))
+        resumed = self._store.update_build(repository, number, lambda b: with_resumed(b, stage_id, actor, now))
+        log.info("%s build %d is resumed from %s by %s", repository, number, stage_id, actor or "somebody")
+        return resumed
 
     def _newest_image(self, repository: Repository) -> str:
         """The image that the newest build with one made, or "". What a fork's commit made is nobody else's."""

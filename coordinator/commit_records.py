@@ -1,9 +1,9 @@
 """The outbox of commit statuses: one record for each commit that was built."""
 
-from coordinator.outbox import Outbox
+from coordinator.outbox import Held, Outbox
 from coordinator.statuses import CommitRecord
 from shared import keys
-from shared.model import Build
+from shared.model import Build, Repository
 from shared.store_ports import KeyValue
 
 _MAX_RACES = 50
@@ -16,6 +16,17 @@ class CommitRecords(Outbox[CommitRecord]):
         super().__init__(
             kv, CommitRecord, keys.COMMITS, lambda build: keys.commit_key(build.repository, build.commit.sha)
         )
+
+    def of_commit(self, repository: Repository, sha: str) -> Held[CommitRecord]:
+        """The record of a commit, of which there may be no build."""
+        return self._read(keys.commit_key(repository, sha))
+
+    def let_go(self, claimed: Held[CommitRecord]) -> None:
+        """Give up a claim; a record that was made for it alone goes."""
+        if claimed.record.contexts or claimed.record.settled:
+            self.release(claimed)
+        else:
+            self._kv.delete(claimed.key, claimed.revision)
 
     def forget(self, build: Build) -> None:
         """Drop what is known of a build that is removed, and of those before it."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from coordinator.builds import Builds
+from coordinator.commit_records import CommitRecords
 from coordinator.delivery import Delivery
 from coordinator.delivery_records import CommitDeliveries, DeliveryRecords
 from coordinator.github_api import Refused
@@ -56,6 +57,7 @@ class DeliveryWorker:
         self._source = source
         self._statuses = statuses
         self._records = DeliveryRecords(kv)
+        self._commits = CommitRecords(kv)
         self._tokens = Tokens(store, settings)
         self._pauses = pauses or Pauses()
         self._worker = QueueWorker("deliveries", self._look_at, WORKERS, settings.resync_s)
@@ -83,19 +85,20 @@ class DeliveryWorker:
         """Work on what is open of a commit; returns in how many seconds to look again, None where nothing is left."""
         repository = keys.repository_of_delivery(key)
         while (delivery := self._records.read(key).open()) is not None:
-            wait_s = self._pauses.left_s(str(repository))
+            lane = self._tokens.lane(repository)
+            wait_s = self._pauses.left_s(lane)
             if wait_s > 0:
-                return wait_s
+                return min(wait_s, self._settings.resync_s)  # the lane may be another by then
             holder = f"{self._name}-{os.urandom(4).hex()}"
             if self._records.update(key, lambda r: r.held(holder, utc_now())).holder != holder:  # noqa: B023
                 return HELD_S
-            again_s = self._carry_out(repository, key, delivery, holder)
+            again_s = self._carry_out(lane, repository, key, delivery, holder)
             self._records.update(key, lambda r: r.released if r.holder == holder else r)  # noqa: B023
             if again_s is not None:
                 return again_s
         return None
 
-    def _carry_out(self, repository: Repository, key: str, delivery: Delivery, holder: str) -> float | None:
+    def _carry_out(self, lane: str, repository: Repository, key: str, delivery: Delivery, holder: str) -> float | None:
         """Take one delivery further; returns in how many seconds to try again, None where that was done."""
         record = self._records.read(key)
         try:
@@ -104,24 +107,25 @@ class DeliveryWorker:
             self._records.remove(key, record)
             return None
         except InputError as error:
-            return self._pause(repository, delivery, error)
+            return self._pause(lane, repository, delivery, error)
         try:
             again_s = self._take_further(repository, key, delivery, holder, token)
         except KontinuousError as error:
-            return self._pause(repository, delivery, error)
-        self._pauses.clear(str(repository))
+            return self._pause(lane, repository, delivery, error)
+        self._pauses.clear(lane)
         return again_s
 
-    def _pause(self, repository: Repository, delivery: Delivery, error: KontinuousError) -> float:
-        pause_s = self._pauses.after(str(repository), error)
+    def _pause(self, lane: str, repository: Repository, delivery: Delivery, error: KontinuousError) -> float:
+        pause_s = self._pauses.after(lane, error)
         log.warning("the delivery of %s of %s: %s; again in %.0f s", delivery.sha[:10], repository, error, pause_s)
-        return pause_s
+        return min(pause_s, self._settings.resync_s)
 
     def _take_further(
         self, repository: Repository, key: str, delivery: Delivery, holder: str, token: str
     ) -> float | None:
         if delivery.failed:
-            self._tell(repository, delivery, token)
+            if not self._tell(repository, delivery, holder, token):
+                return HELD_S
             self._note(key, replace(delivery, done=True), holder)
             return None
         twin = self._records.read(key).twin_of(delivery, partial(self._store.has_build, repository))
@@ -165,13 +169,23 @@ class DeliveryWorker:
         self._note(key, replace(delivery, done=True), holder)
         return None
 
-    def _tell(self, repository: Repository, delivery: Delivery, token: str) -> None:
-        """Say on the commit why it is not built; a commit that GitHub will take no status for is let be."""
+    def _tell(self, repository: Repository, delivery: Delivery, holder: str, token: str) -> bool:
+        """Say on the commit why it is not built, unless a build of it is shown there; a commit that GitHub will take no
+        status for is let be. False while another status of the commit is being posted."""
+        held = self._commits.of_commit(repository, delivery.sha)
+        if CONTEXT in held.record.contexts:
+            return True
+        claimed = self._commits.hold(held, holder, CONTEXT) if held.is_free(timestamp()) else None
+        if claimed is None:
+            return False
         status, link = of_refusal(delivery.failed), self._settings.kontinuous_url
         try:
             self._statuses.post_status(repository, delivery.sha, CONTEXT, status, link, token)
         except Refused as error:
             log.warning("%s of %s: %s", delivery.sha[:10], repository, error)
+        finally:
+            self._commits.let_go(claimed)
+        return True
 
     def _note(self, key: str, delivery: Delivery, holder: str) -> bool:
         """Keep what became of a delivery; False where somebody else works on it by now."""

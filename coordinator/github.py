@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from coordinator import commit_origin
 from coordinator.forge import FileChange, RepositoryPage
 from coordinator.github_api import TIMEOUTS_S, GitHubApi, Refused
 from coordinator.links import github_api_url, github_host, repository_path, status_path
@@ -25,7 +26,7 @@ _IN_NO_REF = re.compile(r"\.\.|[\x00-\x20\x7f~^:?*\[\\]")
 
 
 class GitHub:
-    """One GitHub. Every call raises what `GitHubApi` does, and InputError for a repository that is elsewhere."""
+    """One GitHub. Every call raises what `GitHubApi` does, and NotFound for a repository that is elsewhere."""
 
     def __init__(self, url: str, timeouts_s: tuple[float, float] = TIMEOUTS_S) -> None:
         """`url` is where people see it: https://github.com. The timeouts are `GitHubApi`'s."""
@@ -55,6 +56,10 @@ class GitHub:
             who = f"{author.get('name', '')} <{author.get('email', '')}>"
             return Commit(found["sha"], full, who, found["commit"]["message"].partition("\n")[0])
         raise NotFound(f"{repository} has no branch, tag or commit {ref!r}")
+
+    def fork_base(self, repository: Repository, sha: str, token: str) -> str:
+        """Whose a bare commit is, as `commit_origin` finds out."""
+        return commit_origin.fork_base(self._api, self._path(repository), sha, token)
 
     def read_file(self, repository: Repository, path: str, sha: str, token: str) -> str:
         """A file's text at a commit; raises NotFound, or InputError where it is too large or no text."""
@@ -137,7 +142,7 @@ class GitHub:
 
     def _path(self, repository: Repository) -> str:
         if repository.host != self._host:
-            raise InputError(
+            raise NotFound(
                 f"{repository} is not on {self._host}, whose repositories this kontinuous serves: "
                 f"name one as {self._host}/owner/name"
             )

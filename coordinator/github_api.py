@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from shared.clock import utc_now
-from shared.errors import InfrastructureError, InputError, NotFound, RateLimited, TokenRefused
+from shared.errors import Forbidden, InfrastructureError, InputError, NotFound, RateLimited, TokenRefused
 from shared.github_status import API_VERSION
 
 TIMEOUTS_S = (5.0, 10.0)
@@ -33,8 +33,9 @@ class Refused(InputError):
 class GitHubApi:
     """Sends requests, each with its caller's access token. Thread-safe.
 
-    Raises TokenRefused where GitHub does not know the token, NotFound for what is not there or hidden from it, Refused
-    for what it will not do, RateLimited, and InfrastructureError where GitHub fails or does not answer.
+    Raises TokenRefused where GitHub does not know the token, NotFound for what is not there or hidden from it,
+    Forbidden for what it may not change, Refused for what GitHub will not do, RateLimited, and InfrastructureError
+    where GitHub fails or does not answer.
     """
 
     def __init__(self, url: str, timeouts_s: tuple[float, float] = TIMEOUTS_S) -> None:
@@ -117,6 +118,8 @@ class GitHubApi:
         match answer.status_code:
             case 401:
                 raise TokenRefused("the GitHub token is not accepted: make a new one, and a new JSON Web Token with it")
+            case 403 if not what.startswith("GET "):
+                raise Forbidden(f"GitHub does not let this token do {what}: {said}")
             case 403 | 404 | 410 | 451:
                 raise NotFound(
                     f"GitHub answers {answer.status_code} to {what}: {said}; it is not there, or this token may not"

@@ -103,4 +103,4 @@ def _notices(build: Build) -> Iterator[Notice]:
 
 
 def _began_at(build: Build) -> str:
-    return build.created_at if build.run == 1 else build.resumed_at
+    return build.resumptions[-1].at if build.resumptions else build.created_at

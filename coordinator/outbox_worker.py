@@ -131,7 +131,7 @@ class OutboxWorker(ABC, Generic[R, P]):
                 return self._settle(key, stored, held, record)
             wait_s, chosen = min((self._pauses.left_s(self.lane(build, each)), n) for n, each in enumerate(posts))
             if wait_s > 0:
-                return wait_s
+                return min(wait_s, self._resync_s)  # the lane may be another by then
             again_s = self._post(key, build, Held(held.key, record, held.revision), posts[chosen])
             if again_s is not None:
                 return again_s

@@ -1,4 +1,4 @@
-"""How long to leave GitHub alone after it failed us, repository by repository."""
+"""How long to leave GitHub alone after it failed us: by repository and token, so that a new token waits for nothing."""
 
 import time
 from dataclasses import dataclass

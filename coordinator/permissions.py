@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
 
-from shared.errors import Forbidden, InfrastructureError, InputError, NotFound
+from shared.errors import Forbidden, InfrastructureError, NotFound
 from shared.model import Repository
 from shared.ports import Access, RepositoryInfo, SourceHost
 
@@ -71,20 +71,23 @@ class Permissions:
     def require(self, repository: Repository, token: str, access: Access) -> Repository:
         """The repository as its host spells it, if the caller has this access.
 
+        One that was renamed or transferred keeps the name that is asked for: its pipeline and builds are under that.
         Raises NotFound where they may not even see it, Forbidden where they may do less, and what the host raises.
         """
         info = self._described(repository, token)
         if info is None or info.access < Access.READ:
+            self._source.clone_url(repository)  # of what it does not serve it says what it does
             raise NotFound(f"there is no repository {repository}, or it is hidden from this token")
         if info.access < access:
             raise Forbidden(f"this token may not {_WORDS[access]} {info.repository}, which this needs")
-        return info.repository
+        renamed = str(info.repository).lower() != str(repository).lower()
+        return repository if renamed else info.repository
 
     def visible(self, repositories: Iterable[Repository], token: str) -> frozenset[Repository]:
         """Those of the repositories that the caller may read."""
         asked = list(repositories)
         with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
-            infos = pool.map(lambda each: self._listed(each, token), asked)
+            infos = pool.map(lambda each: self._described(each, token), asked)
             return frozenset(
                 each for each, info in zip(asked, infos, strict=True) if info and info.access >= Access.READ
             )
@@ -92,12 +95,6 @@ class Permissions:
     def login(self, token: str) -> str:
         """The name of the user whom a token belongs to, or ""."""
         return self._logins.get(token, "", lambda: self._source.login(token))
-
-    def _listed(self, repository: Repository, token: str) -> RepositoryInfo | None:
-        try:
-            return self._described(repository, token)
-        except InputError:  # it is of a host that is served no more, which hides no other
-            return None
 
     def _described(self, repository: Repository, token: str) -> RepositoryInfo | None:
         def ask() -> RepositoryInfo | None:

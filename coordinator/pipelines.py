@@ -1,5 +1,6 @@
 """What callers may do with pipelines: begin to serve a repository, and end it."""
 
+import logging
 import secrets
 
 from coordinator.delivery_records import DeliveryRecords
@@ -8,11 +9,13 @@ from coordinator.settings import Settings
 from coordinator.store import BuildStore
 from coordinator.tokens import Tokens
 from shared import keys
-from shared.errors import Conflict, KontinuousError
+from shared.errors import Conflict, InputError, KontinuousError
 from shared.model import PipelineRecord, Repository
 from shared.ports import HookHost, SourceHost
 
 _SECRET_BYTES = 32
+
+log = logging.getLogger(__name__)
 
 
 class Pipelines:
@@ -35,26 +38,48 @@ class Pipelines:
         self._tokens = Tokens(store, settings)
         self._url = settings.kontinuous_url.rstrip("/")
 
-    def create(self, repository: Repository, token: str) -> PipelineRecord:
-        """Begin to serve a repository, and keep its creator's access `token`.
+    def create(self, repository: Repository, token: str) -> tuple[PipelineRecord, bool]:
+        """Begin to serve a repository, and keep its creator's access `token`; where it has a pipeline, that gets this
+        token from now on, and its webhook is made anew. Returns the record, and whether it is new.
 
-        Raises Conflict where it has a pipeline, and what the host raises where no webhook can be made: then there is
-        no pipeline either.
+        Raises Conflict where it is being deleted, and what the host raises where no webhook can be made: then there is
+        no pipeline either, or it is as it was.
         """
         secret = secrets.token_hex(_SECRET_BYTES)
-        record = self._store.create_pipeline(
-            repository,
-            self._source.clone_url(repository),
-            self._tokens.sealed(repository, token),
-            self._tokens.sealed_hook_secret(repository, secret) if self._hooks else "",
-        )
-        if self._hooks is not None:
-            try:
-                self._hooks.add_hook(repository, self._hook_url(repository), secret, token)
-            except KontinuousError:
-                self._store.delete_pipeline(repository)
+        try:
+            record = self._store.create_pipeline(
+                repository, self._source.clone_url(repository), *self._sealed(repository, token, secret)
+            )
+        except Conflict:
+            if self._store.pipeline(repository).removing:
                 raise
-        return record
+            return self._renew(repository, token, self._kept_secret(repository) or secret), False
+        try:
+            self._add_hook(repository, secret, token)
+        except KontinuousError:
+            self._store.delete_pipeline(repository)
+            raise
+        return record, True
+
+    def _renew(self, repository: Repository, token: str, secret: str) -> PipelineRecord:
+        self._add_hook(repository, secret, token)
+        log.info("%s has another access token from now on", repository)
+        return self._store.renew_pipeline(repository, *self._sealed(repository, token, secret))
+
+    def _kept_secret(self, repository: Repository) -> str:
+        """What the webhook signs with, so that what is on its way stays valid; "" where that cannot be read."""
+        try:
+            return self._tokens.hook_secret(repository)
+        except InputError:
+            return ""
+
+    def _sealed(self, repository: Repository, token: str, secret: str) -> tuple[str, str]:
+        sealed_secret = self._tokens.sealed_hook_secret(repository, secret) if self._hooks else ""
+        return self._tokens.sealed(repository, token), sealed_secret
+
+    def _add_hook(self, repository: Repository, secret: str, token: str) -> None:
+        if self._hooks is not None:
+            self._hooks.add_hook(repository, self._hook_url(repository), secret, token)
 
     def delete(self, repository: Repository, token: str) -> None:
         """End to serve a repository: remove its webhook, its builds with all they left, and its deliveries.

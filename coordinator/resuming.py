@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from coordinator.stage_lookup import find_stage
 from shared.errors import Conflict
-from shared.model import LEFT_OUT, NOT_FOR_FORKS, Build, Stage
+from shared.model import LEFT_OUT, NOT_FOR_FORKS, Build, Resumption, Stage
 from shared.status import Status
 
 
-def with_resumed(build: Build, stage_id: str, now: str) -> Build:
-    """The build, unfinished again: the stage and all after it will run, those before it stay as they are.
+def with_resumed(build: Build, stage_id: str, actor: str, now: str) -> Build:
+    """The build, unfinished again: the stage and all after it will run, those before it stay as they are; and that
+    `actor` resumed it.
 
     Raises Conflict where the build has not ended, or where a stage before that one did not succeed; NotFound for a
     stage that it does not have.
@@ -30,7 +31,7 @@ def with_resumed(build: Build, stage_id: str, now: str) -> Build:
         build,
         stages=(*build.stages[:index], chosen, *after),
         run=build.run + 1,
-        resumed_at=now,
+        resumptions=(*build.resumptions, Resumption(build.run + 1, build.stages[index].id, actor, now)),
         finished_at="",
         cancel_requested="",
         reason="",

@@ -42,8 +42,8 @@ class StatusWorker(OutboxWorker[CommitRecord, Post]):
         return post.context
 
     def lane(self, build: Build, post: Post) -> str:
-        """The repository, with whose token all its statuses are posted."""
-        return str(build.repository)
+        """The repository with its token: with that all its statuses are posted."""
+        return self._tokens.lane(build.repository)
 
     def send(self, build: Build, record: CommitRecord, post: Post) -> CommitRecord:
         """Post one status; what GitHub will never take is settled too."""

@@ -1,8 +1,8 @@
 """What GitHub should show of a build, against what it is known to show. Pure.
 
 Each stage reports its own status; the coordinator posts that of the build as a whole, and of the stages what they could
-not: those that died without a word, were skipped or cancelled, or that GitHub refused. Of several builds of one commit
-the newest wins, context by context.
+not: those that died without a word, were skipped or cancelled, that GitHub refused, and all of a fork's. Of several
+builds of one commit the newest wins, context by context.
 """
 
 from collections.abc import Iterator, Mapping
@@ -64,11 +64,16 @@ class Post:
 
 
 def desired(build: Build) -> dict[str, CommitStatus]:
-    """What GitHub should show of a build, by context. Of a stage that has not ended, it is the stage that says so."""
+    """What GitHub should show of a build, by context.
+
+    Of a stage that runs, it is the stage that says so, but for a fork's: that has no token.
+    """
     statuses = {CONTEXT: _overall(build)}
     for stage in build.stages:
         if stage.status.finished and stage.skipped not in LEFT_OUT:
             statuses[stage_context(stage.id)] = _of_stage(build, stage)
+        elif stage.status is Status.RUNNING and build.fork:
+            statuses[stage_context(stage.id)] = RUNNING
     return statuses
 
 

@@ -73,6 +73,12 @@ class BuildStore:
             raise Conflict(f"{repository} has a pipeline already")
         return record
 
+    def renew_pipeline(self, repository: Repository, token: str, hook_secret: str) -> PipelineRecord:
+        """Give a pipeline other encrypted secrets; raises NotFound, and Conflict where it is being deleted."""
+        return self._update_pipeline(
+            repository, lambda record: replace(_in_service(record), token=token, hook_secret=hook_secret)
+        )
+
     def delete_pipeline(self, repository: Repository) -> None:
         """Serve a repository no more; raises NotFound. Its builds are left as they are."""
         self._update_pipeline(

@@ -6,6 +6,7 @@ and what it is for are bound in: copied to another pipeline's record, or to anot
 """
 
 import base64
+import hashlib
 import os
 
 from cryptography.exceptions import InvalidTag
@@ -17,7 +18,7 @@ from coordinator.links import github_host
 from coordinator.settings import Settings
 from coordinator.store import BuildStore
 from shared import keys
-from shared.errors import InputError
+from shared.errors import InputError, NotFound
 from shared.model import Build, Repository
 
 GIT_TOKEN_USER = "x-access-token"
@@ -48,7 +49,7 @@ class TokenVault:
         except (ValueError, InvalidTag) as error:
             raise InputError(
                 f"the {purpose} stored for {repository} cannot be read, as when AuthSecret was changed: "
-                "delete the pipeline and create it again"
+                "create the pipeline again, which gives it another"
             ) from error
 
     def seal_identity(self, login: str, access_token: str) -> str:
@@ -97,6 +98,17 @@ class Tokens:
         """A pipeline's token, or "" where it has none; raises NotFound, InputError, StoreError."""
         sealed = self._store.pipeline(repository).token
         return self._vault.open(repository, sealed) if sealed else ""
+
+    def lane(self, repository: Repository) -> str:
+        """A name for what a pipeline does with the token that it has now: one that was renewed has another.
+
+        Raises StoreError.
+        """
+        try:
+            sealed = self._store.pipeline(repository).token
+        except NotFound:
+            sealed = ""
+        return f"{repository} {hashlib.sha256(sealed.encode()).hexdigest()}"
 
     def credentials(self, build: Build) -> dict[str, str]:
         """The files of the stage contract that hold a build's token: for commit statuses, and for the clone.

@@ -30,6 +30,7 @@ def build_view(build: Build) -> api_records.Build:
         "seconds": seconds_between(build.created_at, build.finished_at),
         "cancel_requested": bool(build.cancel_requested),
         "notifications": to_json(build.notifications),
+        "resumptions": to_json(build.resumptions),
         "stages": [stage_view(stage) for stage in build.stages],
     }
 

@@ -97,6 +97,10 @@ class FolderSource:
         author, _, message = git(bare, "show", "--no-patch", "--format=%an <%ae>%n%s", sha).partition("\n")
         return Commit(sha, _branch_ref(ref), author, message)
 
+    def fork_base(self, repository: Repository, sha: str, token: str) -> str:
+        """None: what was handed over is the folder's own."""
+        return ""
+
     def read_file(self, repository: Repository, path: str, sha: str, token: str) -> str:
         """A file's text at a commit, to its last newline; raises NotFound, or InputError where it is no text."""
         bare = self._existing(repository)

@@ -136,6 +136,16 @@ class NotificationProblem(TypedDict):
     given_up: bool
 
 
+class Resumption(TypedDict):
+    """That a build was resumed: the number of the run that this began (the first is 1), from which stage, by whom (""
+    where nobody can tell), and when."""
+
+    run: int
+    stage: str
+    actor: str
+    at: str
+
+
 class Build(TypedDict):
     """One build."""
 
@@ -152,6 +162,7 @@ class Build(TypedDict):
     seconds: float | None
     cancel_requested: bool
     notifications: list[NotificationProblem]
+    resumptions: list[Resumption]
     stages: list[Stage]
 
 

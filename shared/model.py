@@ -107,6 +107,17 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumption:
+    """That a build was resumed: the `run` that this began, the id of the stage it began with, whose `actor` it was (a
+    login name, or ""), and when."""
+
+    run: int
+    stage: str
+    actor: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One run of one stage, as one Job. `result` is what its report said, such as `{"image": "path@sha256:…"}`.
 
@@ -171,9 +182,10 @@ class Stage:
 class Build:
     """One build with all its stages and attempts: one value in etcd, at most 512 KiB.
 
-    `run` is 1, and one more each time that it was resumed, last at `resumed_at`. `removing` is set once it is being
-    removed: from then on it stays finished. `fork` says that the commit is of a pull request from a fork: somebody's
-    who may not write to the repository. `notifications` are those of the present run that could not be sent.
+    `run` is 1, and one more each time that it was resumed. `removing` is set once it is being removed: from then on
+    it stays finished. `fork` says that the commit is of a pull request from a fork: somebody's who may not write to
+    the repository. `notifications` are those of the present run that could not be sent. `resumptions` has who began
+    each run but the first.
     """
 
     repository: Repository
@@ -189,10 +201,10 @@ class Build:
     inherited_image: str = ""
     reason: str = ""
     run: int = 1
-    resumed_at: str = ""
     fork: bool = False
     removing: bool = False
     notifications: tuple[NotificationProblem, ...] = ()
+    resumptions: tuple[Resumption, ...] = ()
 
     @property
     def status(self) -> Status:

@@ -136,6 +136,10 @@ class SourceHost(Protocol):
     def commit(self, repository: Repository, ref: str, token: str) -> Commit:
         """Resolve a branch, tag or SHA; raises NotFound."""
 
+    def fork_base(self, repository: Repository, sha: str, token: str) -> str:
+        """Of a commit that was named by its SHA alone: "" where it is the repository's own. Where it is a fork's, or
+        nobody knows, the repository's own commit whose pipeline file counts for it."""
+
     def read_file(self, repository: Repository, path: str, sha: str, token: str) -> str:
         """A file's text at a commit; raises NotFound, naming the file and the commit."""
 

@@ -22,7 +22,10 @@ LOCAL = "local"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A caller whose token holds: their access token at the source host, and a login name where the token has one."""
+    """A caller whose token is signed: their access token at the source host, and a login name where the token has one.
+
+    Whoever has AuthSecret can sign any name: it is believed only where the source host knows no users.
+    """
 
     access_token: str = field(repr=False)
     login: str = ""

@@ -33,10 +33,18 @@ class Callers:
 
     @property
     def login(self) -> str:
-        """Who the caller is: as their token says, or as the source host does; "" while nobody can tell."""
+        """As `asked_login`, but "" while the source host does not answer; raises TokenRefused."""
         with suppress(InfrastructureError):
-            return caller().login or self._permissions.login(caller().access_token)
+            return self.asked_login
         return ""
+
+    @property
+    def asked_login(self) -> str:
+        """Who the caller is: as the source host says, or as the token does where the host knows no users.
+
+        Raises TokenRefused, and InfrastructureError where the host does not answer.
+        """
+        return self._permissions.login(caller().access_token) or caller().login
 
     def _require(self, host: str, owner: str, name: str, access: Access) -> Repository:
         return self._permissions.require(Repository(host, owner, name), caller().access_token, access)

@@ -111,8 +111,8 @@ def _parameter(query: Query, place: str) -> Json:
 
 def _successes(operation: Operation, callback: Callable[..., Any], types: _Types) -> Json:
     found = {str(operation.status): _success(operation, callback, types)}
-    if operation.ranges:
-        found["206"] = {**found[str(operation.status)], "description": HTTPStatus(206).phrase}
+    for status in filter(None, (operation.other, 206 if operation.ranges else None)):
+        found[str(status)] = {**found[str(operation.status)], "description": HTTPStatus(status).phrase}
     return found
 
 

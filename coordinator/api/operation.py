@@ -38,7 +38,8 @@ class Query:
 @dataclass(frozen=True, slots=True)
 class Operation:
     """The status of success and the media type of the answer; the body's type, where one is read; the statuses of
-    errors that are its own, beside those that every route has; whether a `Range` header is answered with a part."""
+    errors that are its own, beside those that every route has; whether a `Range` header is answered with a part; the
+    `other` status of success, where there are two."""
 
     status: int = 200
     media: tuple[str, ...] = (JSON,)
@@ -47,6 +48,7 @@ class Operation:
     headers: tuple[Query, ...] = ()
     errors: tuple[int, ...] = ()
     ranges: bool = False
+    other: int | None = None
 
 
 PLAIN = Operation()

@@ -35,12 +35,12 @@ def add_routes(app: JsonBottle, store: BuildStore, pipelines: Pipelines, callers
         items = [pipeline_view(record) for record in found[:limit]]
         return {"items": items} if len(found) == len(items) else {"items": items, "next": items[-1]["repository"]}
 
-    @app.post(PIPELINES, operation=Operation(201, body=api_records.NewPipeline, errors=(404, 409, 422)))
+    @app.post(PIPELINES, operation=Operation(201, body=api_records.NewPipeline, errors=(404, 409, 422), other=200))
     def create_pipeline() -> api_records.PipelineRecord:
-        """Begin to serve a repository: keep the caller's access token, and install a webhook."""
+        """Begin to serve a repository: keep the caller's access token, and install a webhook, or renew both."""
         host, owner, name = _parts(read_body(api_records.NewPipeline)["repository"])
-        record = pipelines.create(callers.administering(host, owner, name), caller().access_token)
-        bottle.response.status = 201
+        record, new = pipelines.create(callers.administering(host, owner, name), caller().access_token)
+        bottle.response.status = 201 if new else 200
         return pipeline_view(record)
 
     @app.get(PIPELINE)

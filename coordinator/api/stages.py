@@ -36,6 +36,6 @@ def add_routes(app: JsonBottle, store: BuildStore, builds: Builds, callers: Call
     @app.post(f"{STAGE}/resume", operation=Operation(202, errors=(409,)))
     def resume_build(host: str, owner: str, name: str, number: int, stage: str) -> api_records.Build:
         """Run a finished build again from this stage on, as new attempts."""
-        build = builds.resume(callers.writing(host, owner, name), number, stage)
+        build = builds.resume(callers.writing(host, owner, name), number, stage, callers.login)
         bottle.response.status = 202
         return build_view(build)

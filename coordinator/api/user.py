@@ -11,4 +11,4 @@ def add_routes(app: JsonBottle, callers: Callers) -> None:
     @app.get("/api/v1/user")
     def read_user() -> api_records.User:
         """Read who the caller is, which also says whether their token holds."""
-        return {"login": callers.login}
+        return {"login": callers.asked_login}

@@ -104,6 +104,7 @@ def test_a_stage_is_described_with_all_attempts_and_what_github_said(failing: El
     failing.door.server.world.plays["unit-test"] = succeed
     assert failing("resume", name, "--from", "Unit Test").stdout.startswith(f"Build {name} goes on from Unit Test")
     failing.door.wait_for_end()
+    assert re.search(r"Resumed: +[^\n]* UTC, from unit-test by ann\n", failing("describe", "build", name).stdout)
     described = failing("describe", "stage", name, "unit-test").stdout
     newest, oldest = described.index("Attempt 2: SUCCESS"), described.index("Attempt 1: FAIL")
     assert newest < oldest

@@ -6,7 +6,7 @@ import pytest
 
 from coordinator.github import MAX_FILE_BYTES, GitHub
 from coordinator.github_api import GitHubApi, Refused
-from shared.errors import InfrastructureError, InputError, NotFound, RateLimited, TokenRefused
+from shared.errors import Forbidden, InfrastructureError, InputError, NotFound, RateLimited, TokenRefused
 from shared.github_status import CommitStatus, State
 from shared.model import Commit, Repository
 from shared.ports import Access
@@ -183,7 +183,7 @@ def test_a_status_is_set(
 def test_a_status_without_the_permission_is_refused(
     source: GitHub, github: FakeGitHub, shop: FakeRepository, repository: Repository
 ) -> None:
-    with pytest.raises(NotFound, match="403"):
+    with pytest.raises(Forbidden, match="not accessible by personal access token"):
         source.post_status(repository, shop.sha("refs/heads/main"), "c", DONE, "", github.add_user("cat"))
 
 

@@ -46,7 +46,7 @@ def test_a_cancelled_build_is_no_failure() -> None:
 def test_a_resumed_build_is_told_of_anew_and_its_age_begins_anew() -> None:
     record = RECORD.with_done("1/0/start").with_done("1/0/end", "no_service")
     later = timestamp(seconds_later(60))
-    resumed = with_resumed(failed(telling(ONE)), "build", later)
+    resumed = with_resumed(failed(telling(ONE)), "build", "ada", later)
     [start] = due(resumed, record)
     assert (start.name, start.event, start.since) == ("2/0/start", Event.START, later)
     assert problems(resumed, record) == ()

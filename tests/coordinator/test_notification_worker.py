@@ -208,7 +208,9 @@ def test_what_happened_long_ago_is_not_told_as_if_it_were_new(outbox: Outbox) ->
 def test_a_build_resumed_from_its_second_stage_is_told_of_though_its_first_ended_long_ago(outbox: Outbox) -> None:
     made = outbox.start(created_at=timestamp(utc_now() - timedelta(hours=2)))
     outbox.end(made)
-    outbox.store.update_build(made.repository, made.number, lambda build: with_resumed(build, "unit-test", timestamp()))
+    outbox.store.update_build(
+        made.repository, made.number, lambda build: with_resumed(build, "unit-test", "ada", timestamp())
+    )
     outbox.end(made, lambda build: with_attempt(build, "unit-test", created_at=timestamp()))
     outbox.work()
     wait_for(lambda: outbox.slack.titles() == [STARTED.format(1)])

@@ -33,7 +33,7 @@ def failed(world: World) -> Build:
 
 
 def resume(world: World, made: Build, stage_id: str) -> None:
-    world.store.update_build(made.repository, made.number, lambda build: with_resumed(build, stage_id, LATER))
+    world.store.update_build(made.repository, made.number, lambda build: with_resumed(build, stage_id, "ada", LATER))
 
 
 def test_a_failed_stage_and_all_after_it_run_again_as_new_attempts(world: World, failed: Build) -> None:
@@ -74,17 +74,17 @@ def test_every_coordinator_takes_a_resumed_build_up_again(world: World, failed: 
 
 def test_a_stage_after_one_that_failed_cannot_be_the_first(world: World, failed: Build) -> None:
     with pytest.raises(Conflict, match="'Unit Test' comes first"):
-        with_resumed(failed, "publish", LATER)
+        with_resumed(failed, "publish", "ada", LATER)
 
 
 def test_what_was_not_asked_for_stays_out(failed: Build) -> None:
     stages = (failed.stages[0], failed.stages[1], replace(failed.stages[2], skipped="not asked for"))
-    resumed = with_resumed(replace(failed, stages=stages), "unit-test", LATER)
+    resumed = with_resumed(replace(failed, stages=stages), "unit-test", "ada", LATER)
     assert [stage.status for stage in resumed.stages] == [Status.SUCCESS, Status.PENDING, Status.SKIPPED]
 
 
 def test_a_build_that_runs_or_has_no_such_stage_is_refused(failed: Build) -> None:
     with pytest.raises(Conflict, match="still runs"):
-        with_resumed(replace(failed, finished_at=""), "build", LATER)
+        with_resumed(replace(failed, finished_at=""), "build", "ada", LATER)
     with pytest.raises(NotFound, match="no stage 'tests'; it has build, "):
-        with_resumed(failed, "tests", LATER)
+        with_resumed(failed, "tests", "ada", LATER)

@@ -42,6 +42,14 @@ def test_a_build_that_runs_is_pending_and_its_stages_speak_for_themselves() -> N
     assert desired(made) == {CONTEXT: RUNNING}
 
 
+def test_a_forks_stages_have_no_token_and_it_is_said_for_them_that_they_run() -> None:
+    made = replace(with_attempt(build(), "build", status=Status.RUNNING, started_at=STARTED), fork=True)
+    assert desired(made) == {CONTEXT: RUNNING, BUILD: RUNNING}
+    assert [post.context for post in outstanding(made, CommitRecord())] == [CONTEXT, BUILD]
+    done = replace(ended(github=""), fork=True, number=made.number)
+    assert posted(done, posted(made, CommitRecord())).contexts[BUILD].status == DONE
+
+
 def test_a_success_is_shown_of_the_whole_and_of_each_stage() -> None:
     assert desired(ended()) == {CONTEXT: DONE, BUILD: DONE, TEST: DONE}
 

@@ -111,6 +111,13 @@ class FakeGitHub(StandIn):
         self._answers.repositories[made.full_name.lower()] = made
         return made
 
+    def rename(self, repository: FakeRepository, full_name: str) -> None:
+        """Rename a repository, or transfer it: what is asked for under its old name is redirected to it from now on."""
+        old = repository.full_name.lower()
+        repository.move(full_name)
+        self._answers.renamed[old] = self._answers.repositories.pop(old)
+        self._answers.repositories[full_name.lower()] = repository
+
     def deliver(self, repository: FakeRepository, message: github_webhooks.Message) -> list[requests.Response]:
         """Send a message to the hooks of a repository that want it; returns their answers."""
         hooks = [hook for hook in repository.hooks.values() if message.event in (*hook["events"], "ping")]
@@ -190,7 +197,8 @@ class FakeGitHub(StandIn):
     def answer_api(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
         """Answer a request to the API; None for no answer at all."""
         parts = urlsplit(target)
-        path, query = unquote(parts.path.removeprefix(API)), dict(parse_qsl(parts.query, keep_blank_values=True))
+        path = self._answers.named(unquote(parts.path.removeprefix(API)))
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
         found = self._schema.find(method, path)
         if found is None:
             self.problems.append(f"{method} {path} is not an operation that GitHub has")
@@ -206,10 +214,13 @@ class FakeGitHub(StandIn):
         with self._lock:
             self.problems += problems
             self.requests.append(Seen(operation.name, path, login, content, time.monotonic()))
-            answer = self._faulty(operation.name) or self._answer(
-                operation, values, query, accept, login, content, problems
+            moved = self._answers.redirect(method, target.removeprefix(API), values, login)
+            answer = (
+                self._faulty(operation.name)
+                or moved
+                or self._answer(operation, values, query, accept, login, content, problems)
             )
-        if answer.status:
+        if answer.status and answer is not moved:
             kind, data = answer.content
             self.problems += self._schema.check_response(operation, answer.status, kind, data)
         return self._unless_hung(answer)
@@ -263,6 +274,9 @@ class FakeGitHub(StandIn):
         self.clones.append(target)
         name = re.match(r"/([^/]+/[^/]+)\.git/", target)
         repository = self._answers.repositories.get(name[1].lower()) if name else None
+        moved = self._answers.renamed.get(name[1].lower()) if name and repository is None else None
+        if name and moved is not None:
+            return Answer(301, b"", {"Location": self.url + target.replace(name[1], moved.full_name, 1)})
         login = self._git_login(headers.get("Authorization", ""))
         if repository is None or not repository.permissions(login)["pull"]:
             challenge = {"WWW-Authenticate": 'Basic realm="GitHub"'}

@@ -2,11 +2,13 @@
 
 import base64
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.fakes.github_calls import Answer, Call, invalid, refusal
+from tests.fakes.github_calls import DOCUMENTATION, Answer, Call, invalid, refusal
 from tests.fakes.github_changes import Changes
+from tests.fakes.github_commits import Commits
 from tests.fakes.github_repositories import FakeRepository
 from tests.fakes.github_schema import RAW, GitHubSchema
 from tests.git_server import git
@@ -15,12 +17,14 @@ EXAMPLE = "octocat/Hello-World"
 
 
 class Answers:
-    """Answers calls. `statuses` keeps every commit status that was taken, the oldest first."""
+    """Answers calls. `statuses` keeps every commit status that was taken, the oldest first. `renamed` maps names that
+    repositories had to these."""
 
     def __init__(self, api_url: str, schema: GitHubSchema) -> None:
         self._api_url = api_url
         self._schema = schema
         self.repositories: dict[str, FakeRepository] = {}
+        self.renamed: dict[str, FakeRepository] = {}
         self.statuses: list[dict[str, Any]] = []
         self._numbers = iter(range(1, 10**9))
         self._changes = Changes(api_url, self._filled, self._numbers)
@@ -36,6 +40,7 @@ class Answers:
             f"POST {repository}/hooks": self._add_hook,
             f"DELETE {repository}/hooks/{{hook_id}}": self._remove_hook,
             **self._changes.operations,
+            **Commits(self._filled).operations,
         }
 
     def answer(self, operation: str, call: Call) -> Answer:
@@ -50,6 +55,26 @@ class Answers:
         elif "{repo}" in operation:
             return refusal(404, "Not Found")
         return self._operations[operation](call)
+
+    def named(self, path: str) -> str:
+        """The path by name of one that has a repository's number, as GitHub's redirects do."""
+        found = re.fullmatch(r"/repositories/(\d+)(/.*)?", path)
+        numbered = (r for r in self.repositories.values() if found and r.number == int(found[1]))
+        repository = next(numbered, None)
+        return f"/repos/{repository.full_name}{found[2] or ''}" if found and repository else path
+
+    def redirect(self, method: str, target: str, values: Mapping[str, str], login: str) -> Answer | None:
+        """Where a repository that was renamed is: permanently for what reads, and with the method and body kept else.
+
+        As GitHub documents it in "Redirects" and "Renaming a repository"; a new one of the old name ends it.
+        """
+        name = f"{values.get('owner', '')}/{values.get('repo', '')}".lower()
+        repository = self.renamed.get(name)
+        if repository is None or name in self.repositories or not repository.permissions(login)["pull"]:
+            return None
+        url = f"{self._api_url}/repositories/{repository.number}{target[len('/repos/') + len(name) :]}"
+        body = {"message": "Moved Permanently", "url": url, "documentation_url": DOCUMENTATION}
+        return Answer(301 if method == "GET" else 307, body, {"Location": url})
 
     def _filled(self, example: str, repository: FakeRepository | None = None) -> Any:
         """An example with this server's addresses and the repository's name."""

@@ -26,6 +26,7 @@ class FakeRepository:
     hooks: dict[int, dict[str, Any]] = field(default_factory=dict)
     fork_of: "FakeRepository | None" = None
     protected: set[str] = field(default_factory=set)
+    taken: dict[int, tuple["FakeRepository", str]] = field(default_factory=dict)
     pull_requests: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -39,6 +40,14 @@ class FakeRepository:
     @property
     def work(self) -> Path:
         return self.folder / self.owner / f"{self.name}.git.work"
+
+    def move(self, full_name: str) -> None:
+        """Have another owner or name."""
+        bare, work = self.bare, self.work
+        self.owner, _, self.name = full_name.partition("/")
+        self.bare.parent.mkdir(parents=True, exist_ok=True)
+        bare.rename(self.bare)
+        work.rename(self.work)
 
     def permissions(self, login: str) -> dict[str, bool]:
         """What a user may do, as GitHub says it."""
@@ -87,6 +96,7 @@ class FakeRepository:
     def take_pull_request(self, number: int, head: "FakeRepository", branch: str) -> str:
         """Fetch the head of a pull request as GitHub does: to refs/pull/<number>/head; returns the SHA."""
         git(self.bare, "fetch", "--quiet", "--force", str(head.bare), f"{branch}:refs/pull/{number}/head")
+        self.taken[number] = head, branch
         return self.sha(f"refs/pull/{number}/head")
 
     def take_branch(self, name: str, head: "FakeRepository", branch: str) -> None:

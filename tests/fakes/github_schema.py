@@ -105,7 +105,7 @@ class GitHubSchema:
 @cache
 def _pattern(template: str) -> re.Pattern[str]:
     """A path's template; what a reference or a file's path is may have slashes."""
-    many = ("ref", "path")
+    many = ("ref", "path", "basehead")
     return re.compile(re.sub(r"\{(\w+)\}", lambda m: f"(?P<{m[1]}>{'.+' if m[1] in many else '[^/]+'})", template))
 
 

@@ -20,6 +20,9 @@ OPERATIONS = {
     "/user/repos": ["get"],
     REPOSITORY: ["get"],
     f"{REPOSITORY}/commits/{{ref}}": ["get"],
+    f"{REPOSITORY}/commits/{{commit_sha}}/branches-where-head": ["get"],
+    f"{REPOSITORY}/commits/{{commit_sha}}/pulls": ["get"],
+    f"{REPOSITORY}/compare/{{basehead}}": ["get"],
     f"{REPOSITORY}/contents/{{path}}": ["get", "put"],
     f"{REPOSITORY}/git/refs": ["post"],
     f"{REPOSITORY}/git/refs/{{ref}}": ["delete"],
@@ -29,13 +32,16 @@ OPERATIONS = {
     f"{REPOSITORY}/statuses/{{sha}}": ["post"],
 }
 EXAMPLES = (
+    "branch-short-items",
     "commit",
+    "commit-comparison",
     "file-commit-example-for-updating-a-file",
     "full-repository-default-response",
     "git-ref",
     "hook",
     "private-user-response-with-public-and-private-profile-information",
     "pull-request",
+    "pull-request-simple-items",
     "status",
 )
 _PROSE = {"description", "summary", "externalDocs", "tags", "headers", "title", "deprecated", "example", "examples"}

@@ -50,6 +50,9 @@ class FakeSource:
             raise NotFound(f"{repository} has no commit {ref!r}")
         return Commit(SHA, "refs/heads/main", "Ann <ann@example.com>", "first")
 
+    def fork_base(self, repository: Repository, sha: str, token: str) -> str:
+        return ""
+
     def read_file(self, repository: Repository, path: str, sha: str, token: str) -> str:
         if path not in self.files:
             raise NotFound(f"{repository} has no {path} at commit {sha[:10]}")

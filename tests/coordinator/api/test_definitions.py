@@ -154,6 +154,11 @@ def test_an_update_may_go_to_another_branch(defined: Defined) -> None:
     error_of(defined.put(branch="../../x"), 404, "not_found")
 
 
+def test_what_the_token_has_no_permission_for_is_forbidden_with_githubs_reason(defined: Defined) -> None:
+    defined.github.fail("PUT /repos/{owner}/{repo}/contents/{path}", 403, "Resource not accessible by this token")
+    assert "Resource not accessible by this token" in error_of(defined.put(), 403, "forbidden")
+
+
 def test_a_pull_request_has_a_branch_of_its_own(defined: Defined) -> None:
     answer = defined.put(pull_request=True, message="Rename the tests\n\nFor clarity.")
     assert answer.status_code == 200, answer.text

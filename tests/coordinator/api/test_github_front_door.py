@@ -95,15 +95,24 @@ def test_stages_get_the_token_of_the_pipelines_creator(door: FrontDoor) -> None:
 
 
 def test_a_token_that_github_does_not_know_is_refused_with_401(door: FrontDoor) -> None:
-    answer = door.create_pipeline("ghp_unknown")
-    assert (answer.status_code, answer.json()["code"]) == (401, "github_token")
-    assert "ghp_unknown" not in answer.text
+    door.create_pipeline()
+    for answer in (door.create_pipeline("ghp_unknown"), door.ask("GET", PIPELINES, "ghp_unknown")):
+        assert (answer.status_code, answer.json()["code"]) == (401, "github_token")
+        assert "ghp_unknown" not in answer.text
 
 
-def test_a_repository_of_another_host_is_refused(door: FrontDoor) -> None:
-    answer = door.ask("POST", PIPELINES, json={"repository": "gitlab.com/a/b"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "input")
-    assert f"{door.github.host}/owner/name" in answer.json()["message"]
+def test_a_repository_of_another_host_is_not_found(door: FrontDoor) -> None:
+    elsewhere = f"{PIPELINES}/gitlab.com/a/b"
+    for method, path, body in (
+        ("POST", PIPELINES, {"repository": "gitlab.com/a/b"}),
+        ("GET", elsewhere, None),
+        ("GET", f"{elsewhere}/builds/1/stages/build/logs", None),
+        ("POST", f"{elsewhere}/builds", {}),
+        ("DELETE", elsewhere, None),
+    ):
+        answer = door.ask(method, path, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert f"{door.github.host}/owner/name" in answer.json()["message"]
 
 
 def test_what_is_not_there_is_not_found(door: FrontDoor) -> None:

@@ -1,15 +1,21 @@
 """What is asked of the source host and how long its answer counts; `test_endpoints` has who may do what."""
 
+import base64
 import time
 
 import pytest
 
+from coordinator.api.auth import ENCRYPTED
 from coordinator.permissions import Permissions
+from coordinator.tokens import TokenVault
 from shared.errors import Forbidden, InfrastructureError, NotFound
 from shared.model import Commit, Repository
 from shared.ports import Access, RepositoryInfo
 from tests.coordinator.api.api_server import PIPELINES
-from tests.coordinator.api.front_door import FrontDoor
+from tests.coordinator.api.front_door import AUTH_SECRET, FrontDoor, fail, succeed
+from tests.coordinator.api.test_auth import by_hand
+
+USER = "/api/v1/user"
 
 
 @pytest.fixture
@@ -45,6 +51,38 @@ def test_who_started_and_cancelled_a_build_is_known_from_github(begun: FrontDoor
     begun.ask("POST", f"{begun.builds}/1/cancel", "ben")
     begun.server.world.play()
     assert begun.wait_for_end()["reason"] == "cancelled by ben"
+
+
+def test_who_resumed_a_build_is_kept_with_the_run(begun: FrontDoor) -> None:
+    begun.server.world.plays = {"build": succeed, "unit-test": fail}
+    begun.server.world.play()
+    assert begun.wait_for_end()["resumptions"] == []
+    for actor, stage in (("ben", "unit-test"), ("ann", "Unit%20Test")):
+        assert begun.ask("POST", f"{begun.builds}/1/stages/{stage}/resume", actor).status_code == 202
+        ended = begun.wait_for_end()
+    kept = [(each["run"], each["stage"], each["actor"]) for each in ended["resumptions"]]
+    assert kept == [(2, "unit-test", "ben"), (3, "unit-test", "ann")]
+    assert ended["created_at"] < ended["resumptions"][0]["at"] < ended["finished_at"]
+
+
+def test_nobody_takes_anothers_name_by_signing_it(begun: FrontDoor) -> None:
+    own = {"access_token": begun.tokens["ben"]}
+    also_sealed = {**own, ENCRYPTED: TokenVault(AUTH_SECRET).seal_identity("ann", begun.tokens["ben"])}
+    for identity in (own, {**own, ENCRYPTED: None}, also_sealed):
+        token = by_hand({"identities": [identity], "sub": "ann"}, auth_secret=base64.b64encode(AUTH_SECRET).decode())
+        headers = {"Authorization": f"Bearer {token}"}
+        made = begun.server.ask("POST", begun.builds, headers=headers, json={})
+        assert made.json()["trigger"]["actor"] == "ben"
+        assert begun.server.ask("GET", USER, headers=headers).json() == {"login": "ben"}
+
+
+def test_who_one_is_says_whether_the_token_holds(door: FrontDoor) -> None:
+    assert door.ask("GET", USER, "eve").json() == {"login": "eve"}
+    refused = door.ask("GET", USER, "ghp_unknown")
+    assert (refused.status_code, refused.json()["code"]) == (401, "github_token")
+    door.github.stop()
+    assert door.ask("GET", USER, "eve").ok, "what was known just now"
+    assert door.ask("GET", USER, "cat").status_code == 503
 
 
 def test_names_in_another_case_are_the_same_repository(begun: FrontDoor) -> None:
@@ -84,11 +122,14 @@ class OneRepository:
     def commit(self, repository: Repository, ref: str, token: str) -> Commit:
         raise NotImplementedError
 
+    def fork_base(self, repository: Repository, sha: str, token: str) -> str:
+        raise NotImplementedError
+
     def read_file(self, repository: Repository, path: str, sha: str, token: str) -> str:
         raise NotImplementedError
 
     def clone_url(self, repository: Repository) -> str:
-        raise NotImplementedError
+        return f"https://{repository}.git"
 
 
 SHOP = Repository("github.com", "acme", "shop")

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,10 +16,12 @@ import requests
 from coordinator.api.large_bodies import AT_ONCE
 from coordinator.api.requests import BODY_S
 from coordinator.delivery_intake import MAX_DELIVERY_BYTES
+from coordinator.delivery_records import DeliveryRecords
 from shared import keys
 from shared.github_status import CONTEXT
 from tests.coordinator.api.api_server import PIPELINE_FILE, PIPELINES
 from tests.coordinator.api.front_door import FrontDoor, fail, succeed, token_of
+from tests.coordinator.world import PlayedStage
 from tests.fakes import github_webhooks
 from tests.fakes.github import FakeGitHub
 from tests.fakes.github_repositories import FakeRepository
@@ -209,6 +212,21 @@ def test_a_push_and_a_pull_request_of_one_commit_are_one_build(hooked: Hooked, p
     assert [made["commit"]["ref"] for made in hooked.all_builds()] == ["refs/heads/feature"]
 
 
+def test_what_cannot_be_built_of_a_commit_leaves_the_status_of_its_build(hooked: Hooked) -> None:
+    hooked.server.world.plays = {"build": succeed, "unit-test": succeed}
+    hooked.server.world.play()
+    hooked.receipt_with_build(hooked.push())
+    sha = hooked.shop.sha("refs/heads/main")
+    hooked.wait_for_states(sha, whole="success", build="success", test="success")
+    hooked.shop.tag("v1", sha)
+    hooked.github.fail("GET /repos/{owner}/{repo}/contents/{path}", 404, "Not Found")
+    hooked.deliver(github_webhooks.push(hooked.shop, "refs/tags/v1", "ben"))
+    records, key = DeliveryRecords(hooked.server.kv), keys.delivery_key(hooked.repository, sha)
+    wait_for(lambda: records.read(key).open() is None)
+    assert [bool(each.failed) for each in records.read(key).deliveries] == [False, True]
+    assert hooked.github.statuses(sha)[CONTEXT]["state"] == "success"
+
+
 @pytest.mark.parametrize("action", ["opened", "synchronize", "reopened"])
 def test_a_pull_request_becomes_a_build_of_its_head(hooked: Hooked, action: str) -> None:
     hooked.push("feature")
@@ -273,6 +291,52 @@ def test_a_pull_request_from_a_fork_uses_the_base_branchs_file_gets_no_secrets_a
     volumes = stage.launcher.manifests[stage.ref]["spec"]["template"]["spec"]["volumes"]
     assert "creds" not in str(volumes)
     hooked.wait_for_states(fork.sha, whole="success", build="success", test="success")
+
+
+def test_github_shows_which_stage_of_a_fork_runs(hooked: Hooked) -> None:
+    go_on = Event()
+    hooked.server.world.plays = {"build": lambda stage: (go_on.wait(20), succeed(stage))[1]}
+    fork = Fork(hooked)
+    hooked.server.world.play()
+    hooked.deliver(fork.message)
+    hooked.wait_for_states(fork.sha, whole="pending", build="pending")
+    go_on.set()
+    hooked.wait_for_states(fork.sha, whole="success", build="success", test="success")
+
+
+def test_a_forks_commit_is_a_forks_too_where_it_is_named_by_its_sha(hooked: Hooked) -> None:
+    seen: list[PlayedStage] = []
+    hooked.server.world.plays = {"build": lambda stage: (seen.append(stage), succeed(stage))[1]}
+    fork = Fork(hooked)
+    stranger = hooked.shop.take_pull_request(8, fork.repository, fork.repository.default_branch)
+    fork.repository.push({"y": "z"}, "unproposed")
+    unproposed = hooked.shop.take_pull_request(9, fork.repository, "unproposed")
+    del hooked.shop.taken[9]  # GitHub keeps the commits of all forks in one place
+    hooked.server.world.play()
+    for number, sha in enumerate((fork.sha, fork.sha[:12], unproposed), 1):
+        assert hooked.start(sha)["commit"]["sha"] in (fork.sha, unproposed)
+        done = hooked.wait_for_end(number)
+        assert (done["status"], done["stages"][2]["status"]) == ("SUCCESS", "SKIPPED")
+        assert token_of(seen[-1]) == ""
+        assert seen[-1].context.secrets == ()
+    hooked.start(stranger)
+    hooked.wait_for_end(4)
+    assert token_of(seen[-1]) == hooked.tokens["ann"], "it is on the default branch"
+
+
+def test_a_bare_sha_of_the_repositorys_own_has_all_it_needs(hooked: Hooked) -> None:
+    seen: list[str] = []
+    hooked.server.world.plays = {"build": lambda stage: (seen.append(token_of(stage)), succeed(stage))[1]}
+    hooked.server.world.play()
+    old = hooked.shop.push({"x": "1"})
+    hooked.shop.push({"x": "2"})
+    proposed = hooked.shop.push({"y": "1"}, "proposed")
+    head = hooked.shop.push({"y": "2"}, "proposed")
+    hooked.shop.take_pull_request(7, hooked.shop, "proposed")
+    for number, sha in enumerate((old, proposed, head), 1):
+        hooked.start(sha)
+        hooked.wait_for_end(number)
+    assert seen == [hooked.tokens["ann"]] * 3
 
 
 def test_a_forks_publish_stage_cannot_be_resumed(hooked: Hooked) -> None:
