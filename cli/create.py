@@ -11,7 +11,7 @@ from cli.records import name_of
 from cli.run import progress_screen
 from cli.screen import Screen
 from cli.service import Service
-from cli.summary import exit_code
+from cli.summary import exit_code, no_webhook
 from shared.errors import EXIT_SUCCESS, InputError
 
 
@@ -23,6 +23,8 @@ def execute(args: Namespace, program: LocalProgram) -> int:
         match args.what:
             case "pipeline":
                 record = chosen.client.create_pipeline(args.repository)
+                if record["webhook_problem"]:
+                    Screen(sys.stderr).line(f"warning: {no_webhook(record)}")
                 show(record, args.output, lambda: [f"Pipeline {record['repository']} is there"])
             case "build" if is_followed(args.follow, chosen, screen := progress_screen(args.output)):
                 return exit_code(build_of(args.repository, args.ref, args.stage, chosen, screen, args.output))

@@ -13,7 +13,7 @@ from cli.program import LocalProgram
 from cli.records import BuildName
 from cli.screen import Screen
 from cli.stage_facts import stage_facts
-from cli.summary import build_table
+from cli.summary import build_table, no_webhook
 from cli.table import moment
 from shared.errors import EXIT_SUCCESS, InputError
 
@@ -43,7 +43,8 @@ def execute(args: Namespace, program: LocalProgram) -> int:
 def _pipeline(args: Namespace, client: Client) -> None:
     record = client.pipeline(args.name)
     builds = client.builds(args.name, NEWEST)
-    head = facts([("Pipeline", record["repository"]), ("Created", f"{moment(record['created_at'])} UTC")])
+    named = [("Pipeline", record["repository"]), ("Created", f"{moment(record['created_at'])} UTC")]
+    head = facts([*named, *([("Webhook", no_webhook(record))] if record["webhook_problem"] else [])])
     lines = [*head, "", *build_table(builds)] if builds else [*head, "", "Nothing was built yet."]
     show({**record, "builds": builds}, args.output, lambda: lines)
 

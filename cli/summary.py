@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from cli.records import name_of
 from cli.service import Service
 from cli.table import moment, seconds, table
-from shared.api_records import Build, NotificationProblem, PublishedImage, Stage
+from shared.api_records import Build, NotificationProblem, PipelineRecord, PublishedImage, Stage
 from shared.errors import EXIT_INTERRUPTED, EXIT_SUCCESS, EXIT_USER
 from shared.status import Status
 from shared.terminal_text import clean
@@ -98,3 +98,11 @@ def untold(problem: NotificationProblem) -> str:
 def _logs(build: Build, service: Service) -> list[str]:
     place = f", kept below {service.objects}" if service.objects else ""
     return [f"Logs:      kontinuous logs {build['repository']}/{build['number']}{place}"]
+
+
+def no_webhook(record: PipelineRecord) -> str:
+    """That pushes start no builds of a pipeline, why, and what to do."""
+    return (
+        f"pushes start no builds, as the webhook was refused ({clean(record['webhook_problem'])}): have KONTINUOUS_URL "
+        f"be an address that GitHub reaches, then `kontinuous create pipeline {record['repository']}` again"
+    )

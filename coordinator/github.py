@@ -93,12 +93,17 @@ class GitHub:
         self._path(repository)
         self._api.post(status_path(repository, sha), token, status.body(context, link))
 
-    def add_hook(self, repository: Repository, url: str, secret: str, token: str) -> None:
-        """Have pushes and pull requests delivered to `url`, signed with `secret`; replaces an older hook to `url`."""
+    def add_hook(self, repository: Repository, url: str, secret: str, token: str) -> str:
+        """Have pushes and pull requests delivered to `url`, signed with `secret`; replaces an older hook to `url`.
+        Returns "", or why GitHub refuses to."""
         self.remove_hook(repository, url, token)
         config = {"url": url, "content_type": "json", "secret": secret, "insecure_ssl": "0"}
         hook = {"name": "web", "active": True, "events": list(HOOK_EVENTS), "config": config}
-        self._api.post(f"{self._path(repository)}/hooks", token, hook)
+        try:
+            self._api.post(f"{self._path(repository)}/hooks", token, hook)
+        except Refused as error:
+            return str(error)
+        return ""
 
     def remove_hook(self, repository: Repository, url: str, token: str) -> None:
         """Have nothing delivered to `url` any more; absent is fine."""

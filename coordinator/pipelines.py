@@ -42,8 +42,9 @@ class Pipelines:
         """Begin to serve a repository, and keep its creator's access `token`; where it has a pipeline, that gets this
         token from now on, and its webhook is made anew. Returns the record, and whether it is new.
 
-        Raises Conflict where it is being deleted, and what the host raises where no webhook can be made: then there is
-        no pipeline either, or it is as it was.
+        Where the host refuses the webhook, since it cannot reach our address, there is a pipeline all the same, and its
+        record says so. Raises Conflict where it is being deleted, and what the host raises where it does not answer or
+        the token may not: then there is no pipeline either, or it is as it was.
         """
         secret = secrets.token_hex(_SECRET_BYTES)
         try:
@@ -55,16 +56,18 @@ class Pipelines:
                 raise
             return self._renew(repository, token, self._kept_secret(repository) or secret), False
         try:
-            self._add_hook(repository, secret, token)
+            problem = self._add_hook(repository, secret, token)
         except KontinuousError:
             self._store.delete_pipeline(repository)
             raise
+        if problem:
+            record = self._store.renew_pipeline(repository, record.token, record.hook_secret, problem)
         return record, True
 
     def _renew(self, repository: Repository, token: str, secret: str) -> PipelineRecord:
-        self._add_hook(repository, secret, token)
+        problem = self._add_hook(repository, secret, token)
         log.info("%s has another access token from now on", repository)
-        return self._store.renew_pipeline(repository, *self._sealed(repository, token, secret))
+        return self._store.renew_pipeline(repository, *self._sealed(repository, token, secret), problem)
 
     def _kept_secret(self, repository: Repository) -> str:
         """What the webhook signs with, so that what is on its way stays valid; "" where that cannot be read."""
@@ -77,9 +80,10 @@ class Pipelines:
         sealed_secret = self._tokens.sealed_hook_secret(repository, secret) if self._hooks else ""
         return self._tokens.sealed(repository, token), sealed_secret
 
-    def _add_hook(self, repository: Repository, secret: str, token: str) -> None:
-        if self._hooks is not None:
-            self._hooks.add_hook(repository, self._hook_url(repository), secret, token)
+    def _add_hook(self, repository: Repository, secret: str, token: str) -> str:
+        if self._hooks is None:
+            return ""
+        return self._hooks.add_hook(repository, self._hook_url(repository), secret, token)
 
     def delete(self, repository: Repository, token: str) -> None:
         """End to serve a repository: remove its webhook, its builds with all they left, and its deliveries.

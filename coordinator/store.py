@@ -73,11 +73,14 @@ class BuildStore:
             raise Conflict(f"{repository} has a pipeline already")
         return record
 
-    def renew_pipeline(self, repository: Repository, token: str, hook_secret: str) -> PipelineRecord:
-        """Give a pipeline other encrypted secrets; raises NotFound, and Conflict where it is being deleted."""
-        return self._update_pipeline(
-            repository, lambda record: replace(_in_service(record), token=token, hook_secret=hook_secret)
-        )
+    def renew_pipeline(self, repository: Repository, token: str, hook_secret: str, hook_problem: str) -> PipelineRecord:
+        """Give a pipeline other encrypted secrets, and note what its webhook lacks; raises NotFound, and Conflict where
+        it is being deleted."""
+
+        def renewed(record: PipelineRecord) -> PipelineRecord:
+            return replace(_in_service(record), token=token, hook_secret=hook_secret, hook_problem=hook_problem)
+
+        return self._update_pipeline(repository, renewed)
 
     def delete_pipeline(self, repository: Repository) -> None:
         """Serve a repository no more; raises NotFound. Its builds are left as they are."""

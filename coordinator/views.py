@@ -11,7 +11,11 @@ from shared.model import Attempt, Build, PipelineRecord, Stage
 
 def pipeline_view(record: PipelineRecord) -> api_records.PipelineRecord:
     """A pipeline as the API shows it."""
-    return {"repository": str(record.repository), "created_at": record.created_at}
+    return {
+        "repository": str(record.repository),
+        "created_at": record.created_at,
+        "webhook_problem": record.hook_problem,
+    }
 
 
 def build_view(build: Build) -> api_records.Build:

@@ -167,10 +167,12 @@ class Build(TypedDict):
 
 
 class PipelineRecord(TypedDict):
-    """One repository that has a pipeline."""
+    """One repository that has a pipeline. `webhook_problem` says why its source host delivers no pushes, "" where it
+    does, or has no webhooks; to create the pipeline again tries again."""
 
     repository: str
     created_at: str
+    webhook_problem: str
 
 
 class PipelineList(TypedDict):

@@ -222,8 +222,9 @@ class PipelineRecord:
     """What is stored for a repository that has a pipeline. `last_build` is the newest number: none is reused.
 
     `token` is the access token of who created it, and `hook_secret` what its webhook signs with, both encrypted; ""
-    where the source host needs none. `removing` is set once it is being deleted: from then on it starts no build.
-    `deleted_at` is set when the pipeline is gone: what is left keeps the number.
+    where the source host needs none. `hook_problem` says why the host delivers nothing, "" where it does. `removing` is
+    set once it is being deleted: from then on it starts no build. `deleted_at` is set when the pipeline is gone: what
+    is left keeps the number.
     """
 
     repository: Repository
@@ -232,5 +233,6 @@ class PipelineRecord:
     last_build: int = 0
     token: str = field(default="", repr=False)
     hook_secret: str = field(default="", repr=False)
+    hook_problem: str = ""
     removing: bool = False
     deleted_at: str = ""

@@ -162,8 +162,9 @@ class StatusHost(Protocol):
 class HookHost(Protocol):
     """A source host that tells of pushes and pull requests. It raises as the SourceHost does."""
 
-    def add_hook(self, repository: Repository, url: str, secret: str, token: str) -> None:
-        """Have them delivered to `url`, signed with `secret`; an older hook to `url` is replaced."""
+    def add_hook(self, repository: Repository, url: str, secret: str, token: str) -> str:
+        """Have them delivered to `url`, signed with `secret`; an older hook to `url` is replaced. Returns "", or why
+        the host delivers nothing there: it must reach that address."""
 
     def remove_hook(self, repository: Repository, url: str, token: str) -> None:
         """Have nothing delivered to `url` any more; absent is fine."""

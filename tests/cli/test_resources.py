@@ -68,6 +68,18 @@ def test_a_pipeline_is_listed_described_and_deleted(elsewhere: Elsewhere) -> Non
     assert elsewhere("get", "pipelines", "-o", "json").stdout == "[]\n"
 
 
+def test_a_pipeline_whose_webhook_github_refuses_is_there_and_what_to_do_is_said(elsewhere: Elsewhere) -> None:
+    elsewhere.door.github.fail("POST /repos/{owner}/{repo}/hooks", 422, "url is not supported")
+    made = elsewhere("create", "pipeline", elsewhere.repository)
+    assert (made.returncode, made.stdout) == (0, f"Pipeline {elsewhere.repository} is there\n")
+    assert "warning: pushes start no builds, as the webhook was refused" in made.stderr
+    assert "url is not supported" in made.stderr
+    assert "Webhook:   pushes start no builds" in elsewhere("describe", "pipeline", elsewhere.repository).stdout
+    elsewhere.door.github.heal()
+    assert elsewhere("create", "pipeline", elsewhere.repository).stderr == ""
+    assert "Webhook" not in elsewhere("describe", "pipeline", elsewhere.repository).stdout
+
+
 def test_repositories_on_github_are_listed(elsewhere: Elsewhere) -> None:
     host = elsewhere.door.github.host
     elsewhere.door.github.add_repository("acme/open", {"a": "b"}, private=False, ann="pull")

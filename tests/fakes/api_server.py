@@ -163,6 +163,10 @@ def build_value(repository: str, number: int, only: list[str]) -> Json:
     }
 
 
+def _pipeline(name: str) -> Json:
+    return {"repository": name, "created_at": "2026-01-31T12:00:00.000Z", "webhook_problem": ""}
+
+
 def _stage(stage_id: str, name: str, kind: str, *, skipped: bool) -> Json:
     return {
         **dict.fromkeys(("reason", "fault", "waiting_for"), ""),
@@ -247,8 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Refusal(404, f"there is no build {number} of {repository}") from None
 
     def list_pipelines(self) -> None:
-        moment = "2026-01-31T12:00:00.000Z"
-        self._answer(200, {"items": [{"repository": name, "created_at": moment} for name in self.api.pipelines]})
+        self._answer(200, {"items": [_pipeline(name) for name in self.api.pipelines]})
 
     def list_stage_types(self) -> None:
         self._answer(200, {"items": self.api.stage_types})
@@ -257,7 +260,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._accept(body, "repository")
         known = body["repository"] in self.api.pipelines
         self.api.pipelines += [] if known else [body["repository"]]
-        self._answer(200 if known else 201, {"repository": body["repository"]})
+        self._answer(200 if known else 201, _pipeline(body["repository"]))
 
     def list_builds(self, repository: str) -> None:
         self.api.listed.append(repository)
