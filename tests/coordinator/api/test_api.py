@@ -64,7 +64,8 @@ def test_a_pipeline_is_created_once_and_listed(server: Server) -> None:
     assert server.ask("GET", PIPELINES).json() == {"items": []}
     answer = server.ask("POST", PIPELINES, json={"repository": str(REPOSITORY)})
     assert answer.status_code == 201
-    assert answer.json() == {"repository": str(REPOSITORY), "created_at": answer.json()["created_at"]}
+    created_at = answer.json()["created_at"]
+    assert answer.json() == {"repository": str(REPOSITORY), "created_at": created_at, "webhook_problem": ""}
     again = server.ask("POST", PIPELINES, json={"repository": str(REPOSITORY)})
     assert (again.status_code, again.json()) == (200, answer.json())
     assert server.ask("GET", PIPELINES).json() == {"items": [answer.json()]}
