@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kubernetes import client, config, watch
+from urllib3.exceptions import HTTPError
 
 LABEL = "bench.kontinuous.io/bare"
 LIMIT_S = 600
@@ -21,7 +22,8 @@ class BareJobs:
         self._ended: dict[str, str] = {}
         self._changed = threading.Condition()
         self._watch = watch.Watch()
-        threading.Thread(target=self._see, daemon=True).start()
+        self._closed = False
+        threading.Thread(target=self._watch_pods, daemon=True).start()
 
     def chain(self, length: int) -> None:
         """Run Jobs one after another: each is created when the pod of the one before has ended."""
@@ -36,10 +38,18 @@ class BareJobs:
 
     def close(self) -> None:
         """Remove all of them."""
+        self._closed = True
         self._watch.stop()
         self._batch.delete_collection_namespaced_job(
             self._namespace, label_selector=LABEL, propagation_policy="Background"
         )
+
+    def _watch_pods(self) -> None:
+        try:
+            self._see()
+        except HTTPError:  # the watch outlives `close` until the cluster goes
+            if not self._closed:
+                raise
 
     def _see(self) -> None:
         for event in self._watch.stream(
