@@ -51,9 +51,9 @@ class NotificationWorker(OutboxWorker[NotificationRecord, Notice]):
         """Its name in the record."""
         return post.name
 
-    def lane(self, build: Build, post: Notice) -> str:
-        """Whom it is for: one that fails must not keep another waiting."""
-        return recipient(build, post)
+    def lanes(self, build: Build, posts: tuple[Notice, ...]) -> tuple[str, ...]:
+        """Whom each is for: one that fails must not keep another waiting."""
+        return tuple(recipient(build, post) for post in posts)
 
     def send(self, build: Build, record: NotificationRecord, post: Notice) -> NotificationRecord:
         """Send one notice; what no service will ever take, and what is too old, is over too."""

@@ -74,8 +74,8 @@ class OutboxWorker(ABC, Generic[R, P]):
         """What a post is called in its record."""
 
     @abstractmethod
-    def lane(self, build: Build, post: P) -> str:
-        """The name of what waits together when this post fails."""
+    def lanes(self, build: Build, posts: tuple[P, ...]) -> tuple[str, ...]:
+        """For each of these posts the name of what waits together when it fails."""
 
     @abstractmethod
     def send(self, build: Build, record: R, post: P) -> R:
@@ -98,7 +98,7 @@ class OutboxWorker(ABC, Generic[R, P]):
         for key, build in builds:
             if key not in self._settled and self.concerns(build):
                 _, posts = self.due(build, self._outbox.read(build).record)
-                if any(self._pauses.left_s(self.lane(build, post)) == 0 for post in posts):
+                if posts and any(self._pauses.left_s(lane) == 0 for lane in self.lanes(build, posts)):
                     return True
         return False
 
@@ -129,10 +129,11 @@ class OutboxWorker(ABC, Generic[R, P]):
                 continue
             if not posts:
                 return self._settle(key, stored, held, record)
-            wait_s, chosen = min((self._pauses.left_s(self.lane(build, each)), n) for n, each in enumerate(posts))
+            lanes = self.lanes(build, posts)
+            wait_s, chosen = min((self._pauses.left_s(lane), n) for n, lane in enumerate(lanes))
             if wait_s > 0:
                 return min(wait_s, self._resync_s)  # the lane may be another by then
-            again_s = self._post(key, build, Held(held.key, record, held.revision), posts[chosen])
+            again_s = self._post(key, build, Held(held.key, record, held.revision), posts[chosen], lanes[chosen])
             if again_s is not None:
                 return again_s
         return None
@@ -148,12 +149,11 @@ class OutboxWorker(ABC, Generic[R, P]):
             self._settled[key] = stored.revision
         return None
 
-    def _post(self, key: str, build: Build, held: Held[R], post: P) -> float | None:
+    def _post(self, key: str, build: Build, held: Held[R], post: P, lane: str) -> float | None:
         """Make one post under a claim; returns in how many seconds to look again, None for at once."""
         claimed = self._outbox.hold(held, os.urandom(8).hex(), self.name(post))
         if claimed is None:
             return HELD_S
-        lane = self.lane(build, post)
         try:
             record = self.send(build, claimed.record, post)
         except Gone:

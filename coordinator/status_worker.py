@@ -41,9 +41,9 @@ class StatusWorker(OutboxWorker[CommitRecord, Post]):
         """The context."""
         return post.context
 
-    def lane(self, build: Build, post: Post) -> str:
+    def lanes(self, build: Build, posts: tuple[Post, ...]) -> tuple[str, ...]:
         """The repository with its token: with that all its statuses are posted."""
-        return self._tokens.lane(build.repository)
+        return (self._tokens.lane(build.repository),) * len(posts)
 
     def send(self, build: Build, record: CommitRecord, post: Post) -> CommitRecord:
         """Post one status; what GitHub will never take is settled too."""
