@@ -8,7 +8,7 @@ from local.engine import Engine
 
 FOLDER = Path(__file__).parents[1] / "examples/stages"
 CATALOGUE = FOLDER / "catalogue.json"
-BUILD_S = 600
+BUILD_S = 240
 
 
 def build_images(engine: Engine, program_image: str) -> dict[str, str]:

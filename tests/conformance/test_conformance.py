@@ -23,8 +23,8 @@ BROKEN = Path(__file__).parent / "broken.py"
 CHECKS = ["context", "claim", "report", "log", "exit code", "stop", "masking"]
 Prove = Callable[..., Done]
 
-# The first test to want an image builds it, with packages of a distribution and a compiler.
-pytestmark = pytest.mark.timeout(900, func_only=True)
+# Not the time of the fixtures: the first to want the examples' images builds them, packages and a compiler included.
+pytestmark = pytest.mark.timeout(func_only=True)
 
 
 def failed(done: Done) -> list[str]:
@@ -47,11 +47,16 @@ def test_the_built_in_command_keeps_the_contract(conformance: Prove, images: dic
     assert "a secret was printed, and masked" in done.screen
 
 
-def test_the_examples_keep_the_contract(conformance: Prove, engine: Engine, program_image: str, tmp_path: Path) -> None:
-    images = build_images(engine, program_image)
+@pytest.fixture
+def examples(engine: Engine, program_image: str) -> dict[str, str]:
+    """The images of examples/stages, by their type."""
+    return build_images(engine, program_image)
+
+
+def test_the_examples_keep_the_contract(conformance: Prove, examples: dict[str, str], tmp_path: Path) -> None:
     folder = Path(shutil.copytree(FOLDER, tmp_path / "example"))
     make_repository(folder, "As it is")
-    scan, todos = conformance(images["scan"], "--folder", folder), conformance(images["todos"])
+    scan, todos = conformance(examples["scan"], "--folder", folder), conformance(examples["todos"])
     assert (scan.exit_code, failed(scan)) == (0, []), scan.screen
     assert "report     ok    SUCCESS" in scan.screen
     assert (todos.exit_code, failed(todos)) == (0, []), todos.screen
