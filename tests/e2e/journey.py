@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 PYTHON = "python:3.13-slim"
 NAMESPACE = "tests"
 RUN_LIMIT_S = 120.0
+STACKS_S = 5.0
 STOP_LIMIT_S = 90.0
 
 
@@ -88,10 +89,13 @@ class Running:
         os.killpg(self.process.pid, signal.SIGINT)
 
     def end(self, limit_s: float = RUN_LIMIT_S) -> Done:
-        """Wait for its end; fails, with what it said, when it takes too long."""
+        """Wait for its end; fails, with what it said and where each of its threads is, when it takes too long."""
         try:
             self.process.wait(limit_s)
         except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # faulthandler's: it prints all stacks
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(STACKS_S)
             self.kill()
             raise AssertionError(f"it did not end within {limit_s} s; it said:\n{self.screen()}") from None
         return Done(self.process.returncode, self._out.read_bytes(), self._err.read_bytes())
@@ -123,7 +127,7 @@ class Kontinuous:
     def environment(self) -> dict[str, str]:
         """The environment that the command gets."""
         own = {HOME_VARIABLE: str(self.home), ENGINE_HOME_VARIABLE: str(self.engine_home)}
-        own |= {CONFIG: str(self.scratch / "config.yml")}
+        own |= {CONFIG: str(self.scratch / "config.yml"), "PYTHONFAULTHANDLER": "1"}
         return {**os.environ, **self.variables, **own}
 
     def start(self, *arguments: object, cwd: Path | None = None) -> Running:
