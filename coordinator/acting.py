@@ -90,7 +90,7 @@ class Actor:
             self._submit(build, stage, attempt)
         except InputError as error:
             self._refuse(build, action, attempt, error)
-            return None
+            return 0.0
         except InfrastructureError as error:
             self._hold(build, action, attempt, error)
             return RETRY_S

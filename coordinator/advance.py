@@ -23,6 +23,9 @@ MAX_ATTEMPTS = 3
 
 _OVER = (JobPhase.FINISHED, JobPhase.GONE)
 
+TAKEOVER_S = 2.0
+"""How long whoever decided on an attempt may take to launch it, before any coordinator does."""
+
 LINGER_S = 30
 """How long the containers of an attempt that has reported its end may take to be gone."""
 
@@ -90,10 +93,18 @@ class Step:
 def advance(build: Build, seen: Observation, limits: Limits) -> Step:
     """Take one step. With the same observation, a second step changes nothing more."""
     look_again = False
+    decided_before = frozenset(attempt.job for stage in build.stages for attempt in stage.attempts)
     if not build.finished:
         build, look_again = _take_in(build, seen, limits)
         build = fit(_finish(_start(_skip(_stop(build, seen)), seen), seen))
-    actions = (*_launches(build, seen), *_clearing(build, seen), *_releasing(build, seen))
+    unlaunched = tuple(_unlaunched(build, seen))
+    launches = tuple(
+        Launch(stage.id, attempt.number)
+        for stage, attempt in unlaunched
+        if attempt.job not in decided_before or _is_left(attempt, seen)
+    )
+    look_again = look_again or len(launches) < len(unlaunched)
+    actions = (*launches, *_clearing(build, seen), *_releasing(build, seen))
     return Step(build, actions, look_again or any(isinstance(action, Cancel) for action in actions))
 
 
@@ -232,13 +243,19 @@ def _finish(build: Build, seen: Observation) -> Build:
     return replace(build, finished_at=timestamp(seen.now), reason=reason)
 
 
-def _launches(build: Build, seen: Observation) -> Iterator[Launch]:
+def _unlaunched(build: Build, seen: Observation) -> Iterator[tuple[Stage, Attempt]]:
     for stage in build.stages:
         if not stage.attempts:
             continue
         last = stage.attempts[-1]
         if last.status is Status.PENDING and not last.launched_at and last.job not in seen.jobs:
-            yield Launch(stage.id, last.number)
+            yield stage, last
+
+
+def _is_left(attempt: Attempt, seen: Observation) -> bool:
+    """Whether nobody is about to launch it; one from the future is of another clock, and is not waited for."""
+    age_s = seconds_between(attempt.created_at, timestamp(seen.now))
+    return age_s is None or not 0 <= age_s < TAKEOVER_S
 
 
 def _clearing(build: Build, seen: Observation) -> Iterator[Cancel | Discard | Forget]:

@@ -126,4 +126,4 @@ class DeliveryRecords:
 
     def _write(self, key: str, record: CommitDeliveries, revision: int) -> bool:
         data = encode(record)
-        return self._kv.replace(key, data, revision) if revision else self._kv.create(key, data)
+        return bool(self._kv.replace(key, data, revision) if revision else self._kv.create(key, data))

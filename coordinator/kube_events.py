@@ -16,9 +16,11 @@ from coordinator.kube_state import Seen, has_finished, needs_events
 from shared.clock import utc_now
 from shared.ports import JobRef
 
-TICK_S = 0.25
+TICK_S = 0.5
 ASK_EVERY_S = 1.0
 """How often at most a namespace is asked about, however many Jobs puzzle."""
+SHARE = 0.05
+"""At most so much of the time is spent on asking: an API server that is slow to answer has enough to do."""
 FIRST_S = 4.0
 """So long a Job may take to start before anything is asked: most need no more."""
 AFTER_END_S = 0.3
@@ -46,7 +48,7 @@ class KubeEvents:
         self._api = api
         self._jobs = jobs
         self._puzzles: dict[JobRef, _Puzzle] = {}
-        self._asked: dict[str, float] = {}  # namespace → when, by the monotonic clock
+        self._may_ask: dict[str, float] = {}  # namespace → from when on, by the monotonic clock
         self._settled: dict[JobRef, Seen] = {}  # Jobs that ended and puzzle nobody, as they were seen then
         self._stop = threading.Event()
         threading.Thread(target=self._run, name="events", daemon=True).start()
@@ -63,25 +65,27 @@ class KubeEvents:
                 log.exception("events cannot be asked for")
 
     def _look(self) -> None:
-        puzzling = {seen.ref: seen for seen in self._unsettled() if needs_events(seen, utc_now())}
+        puzzling = self._puzzling()
         self._puzzles = {ref: self._puzzle(seen) for ref, seen in puzzling.items()}
         now = time.monotonic()
         for namespace in {ref.namespace for ref, puzzle in self._puzzles.items() if puzzle.due <= now}:
-            if self._asked.get(namespace, 0.0) + ASK_EVERY_S <= now and not self._stop.is_set():
-                self._asked[namespace] = now
+            if self._may_ask.get(namespace, 0.0) <= now and not self._stop.is_set():
+                begun = time.monotonic()
                 self._ask(namespace, [seen for ref, seen in puzzling.items() if ref.namespace == namespace])
+                took_s = time.monotonic() - begun
+                self._may_ask[namespace] = begun + max(ASK_EVERY_S, min(took_s / SHARE, LONGEST_S))
 
-    def _unsettled(self) -> list[Seen]:
-        """All Jobs but those that ended and puzzle nobody: they are kept for a while, and soon are the most."""
+    def _puzzling(self) -> dict[JobRef, Seen]:
+        """The Jobs that puzzle. Those that ended and do not are not weighed again: they are kept, and soon the most."""
         known = [seen for ref in self._jobs.refs() if (seen := self._jobs.seen(ref))]
-        self._settled = {seen.ref: seen for seen in known if self._is_settled(seen)}
-        return [seen for seen in known if seen.ref not in self._settled]
-
-    def _is_settled(self, seen: Seen) -> bool:
-        if self._settled.get(seen.ref) is seen:
-            return True
+        unsettled = [seen for seen in known if self._settled.get(seen.ref) is not seen]
         now = utc_now()
-        return has_finished(seen, now) and not needs_events(seen, now)
+        puzzling = {seen.ref: seen for seen in unsettled if needs_events(seen, now)}
+        settled = [seen for seen in unsettled if seen.ref not in puzzling and has_finished(seen, now)]
+        there = {seen.ref for seen in known}
+        self._settled = {ref: seen for ref, seen in self._settled.items() if ref in there}
+        self._settled.update({seen.ref: seen for seen in settled})
+        return puzzling
 
     def _puzzle(self, seen: Seen) -> _Puzzle:
         """The one that is known, unless the Job has ended since: then it is asked once more."""

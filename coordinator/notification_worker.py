@@ -9,12 +9,12 @@ import logging
 from dataclasses import replace
 
 from coordinator.announcements import Undeliverable
+from coordinator.build_feed import BuildFeed
 from coordinator.notices import Notice, NotificationRecord, due, problems, recipient
 from coordinator.notification_records import NotificationRecords
 from coordinator.outbox_worker import OutboxWorker
 from coordinator.pauses import OUTAGE, Pauses, Range
 from coordinator.settings import Settings
-from coordinator.store import BuildStore
 from coordinator.telling import Teller
 from shared import keys
 from shared.clock import seconds_between, timestamp
@@ -32,10 +32,10 @@ class NotificationWorker(OutboxWorker[NotificationRecord, Notice]):
     """Tells whom the pipelines of all builds name."""
 
     def __init__(
-        self, settings: Settings, kv: KeyValue, store: BuildStore, teller: Teller, pauses: Pauses | None = None
+        self, settings: Settings, kv: KeyValue, feed: BuildFeed, teller: Teller, pauses: Pauses | None = None
     ) -> None:
         pauses = pauses or Pauses(OUTAGE, REFUSAL)
-        super().__init__("notifications", keys.BUILDS, kv, store, NotificationRecords(kv), pauses, settings.resync_s)
+        super().__init__("notifications", keys.BUILDS, feed, NotificationRecords(kv), pauses, settings.resync_s)
         self._limit_s = settings.notification_limit_s
         self._teller = teller
 
@@ -46,6 +46,10 @@ class NotificationWorker(OutboxWorker[NotificationRecord, Notice]):
     def due(self, build: Build, record: NotificationRecord) -> tuple[NotificationRecord, tuple[Notice, ...]]:
         """What was not told yet."""
         return record, due(build, record)
+
+    def gist(self, build: Build) -> object:
+        """The build as a whole: it is seldom looked at."""
+        return build
 
     def name(self, post: Notice) -> str:
         """Its name in the record."""

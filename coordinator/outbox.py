@@ -70,8 +70,8 @@ class Outbox(Generic[R]):
     def write(self, held: Held[R], record: R) -> bool:
         """Write over the record that was read; False where somebody was faster."""
         if held.revision:
-            return self._kv.replace(held.key, encode(record), held.revision)
-        return self._kv.create(held.key, encode(record))
+            return bool(self._kv.replace(held.key, encode(record), held.revision))
+        return bool(self._kv.create(held.key, encode(record)))
 
     def hold(self, held: Held[R], holder: str, posting: str) -> Held[R] | None:
         """Claim a record for one post; None where somebody was faster."""

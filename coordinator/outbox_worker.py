@@ -10,19 +10,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
+from coordinator.build_feed import BuildFeed
 from coordinator.outbox import Held, Outbox, OutboxRecord
 from coordinator.pauses import Pauses
 from coordinator.queue_worker import QueueWorker
-from coordinator.store import BuildStore, Stored
+from coordinator.store import Stored
 from shared.clock import timestamp
 from shared.errors import KontinuousError
 from shared.model import Build
-from shared.store_ports import KeyValue
 
 WORKERS = 4
 TOGETHER_S = 0.2
 """What changes within this time is looked at together."""
 HELD_S = 1.0
+COURTESY_S = 1.0
+"""How much later than the coordinator that works on a build the others look at what is to be posted of it."""
+_NO_GIST = object()
 
 R = TypeVar("R", bound=OutboxRecord)
 P = TypeVar("P")
@@ -41,20 +44,20 @@ class OutboxWorker(ABC, Generic[R, P]):
         self,
         name: str,
         prefix: str,
-        kv: KeyValue,
-        store: BuildStore,
+        feed: BuildFeed,
         outbox: Outbox[R],
         pauses: Pauses,
         resync_s: float,
     ) -> None:
         self._prefix = prefix
-        self._kv = kv
-        self._store = store
+        self._changes = feed.changes
+        self._builds = feed.builds
         self._outbox = outbox
         self._pauses = pauses
         self._resync_s = resync_s
         self._worker = QueueWorker(name, self._look_at, WORKERS, resync_s)
         self._settled: dict[str, int] = {}
+        self._quiet: dict[str, object] = {}  # builds that go on, of which nothing was left to post → their gist then
         self._unwritten: dict[str, tuple[Held[R], R]] = {}
 
     def start(self) -> None:
@@ -85,6 +88,10 @@ class OutboxWorker(ABC, Generic[R, P]):
         """Whether anything is ever posted of a build."""
         return True
 
+    @abstractmethod
+    def gist(self, build: Build) -> object:
+        """All of a build that `due` goes by: while it is the same, nothing new is due."""
+
     def failed(self, record: R, post: P, error: KontinuousError) -> R:
         """The record when a post could not be made now."""
         return record
@@ -105,19 +112,21 @@ class OutboxWorker(ABC, Generic[R, P]):
     def _watch(self) -> None:
         """Look at each build that changes; it begins with all there are, but for those that were settled before."""
         self._settled = dict(self._outbox.settled())
-        for change in self._kv.watch(self._prefix, self._worker.stopping):
-            if change.value is None:
-                self._settled.pop(change.key, None)
-            elif self._settled.get(change.key) != change.revision:
-                self._worker.queue.add(change.key, TOGETHER_S)
+        for news in self._changes.follow(self._worker.stopping):
+            if news.is_gone:
+                self._settled.pop(news.key, None)
+                self._quiet.pop(news.key, None)
+            elif news.key.startswith(self._prefix) and self._settled.get(news.key) != news.revision:
+                courtesy_s = COURTESY_S if self._builds.is_elsewhere(news.key) else 0.0
+                self._worker.queue.add(news.key, TOGETHER_S + courtesy_s)
 
     def _look_at(self, key: str) -> float | None:
         """Post what is due; returns in how many seconds to look again, None where that needs a change."""
         if key in self._unwritten:
             self._write_down(key)
-        while (stored := self._store.build_at(key)) is not None:
+        while (stored := self._builds.build_at(key)) is not None:
             build = stored.value
-            if not self.concerns(build):
+            if not self.concerns(build) or self._quiet.get(key, _NO_GIST) == self.gist(build):
                 return None
             held = self._outbox.read(build)
             if not held.is_free(timestamp()):
@@ -125,7 +134,7 @@ class OutboxWorker(ABC, Generic[R, P]):
             record, posts = self.due(build, held.record)
             shown = self.shown(build, record)
             if shown != build:
-                self._store.replace_build(stored, shown)
+                self._builds.replace_build(stored, shown)
                 continue
             if not posts:
                 return self._settle(key, stored, held, record)
@@ -147,6 +156,9 @@ class OutboxWorker(ABC, Generic[R, P]):
             return 0.0
         if stored.value.finished:
             self._settled[key] = stored.revision
+            self._quiet.pop(key, None)
+        else:
+            self._quiet[key] = self.gist(stored.value)
         return None
 
     def _post(self, key: str, build: Build, held: Held[R], post: P, lane: str) -> float | None:

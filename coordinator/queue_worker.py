@@ -5,10 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from coordinator.guarded import RETRY_S, keep_running
 from coordinator.work_queue import WorkQueue
 from shared.errors import InfrastructureError, KontinuousError
-
-RETRY_S = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ class QueueWorker:
         """Begin to work, and to run these loops, which end when `stopping` is set; returns at once."""
         for loop in (*loops, *[self._work] * self._workers):
             name = f"{self._name}{loop.__name__}"
-            thread = threading.Thread(target=self._guard, args=(loop, name), name=name, daemon=True)
+            thread = threading.Thread(target=keep_running, args=(loop, name, self.stopping), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
 
@@ -44,16 +43,6 @@ class QueueWorker:
         deadline = time.monotonic() + wait_s
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _guard(self, loop: Callable[[], None], name: str) -> None:
-        while not self.stopping.is_set():
-            try:
-                loop()
-            except KontinuousError as error:
-                log.warning("%s: %s", name, error)
-            except Exception:
-                log.exception("%s failed", name)
-            self.stopping.wait(RETRY_S)
 
     def _work(self) -> None:
         while (key := self.queue.take()) is not None:

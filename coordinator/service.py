@@ -7,8 +7,8 @@ from contextlib import suppress
 from coordinator.api.auth import issue
 from coordinator.api.server import HttpServer, Parts, make_app
 from coordinator.artifact_reader import ArtifactReader
+from coordinator.build_feed import BuildFeed
 from coordinator.builds import Builds
-from coordinator.changes import BuildChanges
 from coordinator.definitions import Definitions
 from coordinator.delivery_intake import DeliveryIntake
 from coordinator.delivery_records import DeliveryRecords
@@ -60,17 +60,17 @@ class Service:
         """`forge` is the source host again, where it is more than a source; without `secrets` nobody is notified."""
         self._settings, self._launcher = settings, launcher
         self._store = store = BuildStore(kv)
-        changes = BuildChanges()
-        logs = LogReader(store, objects, launcher, changes)
+        self._feed = feed = BuildFeed(kv)
+        logs = LogReader(store, objects, launcher, feed.changes)
         self._builds = builds = Builds(store, source, settings)
         metrics = Metrics()
         retention = Retention(store, objects, settings.retention_builds)
-        self._reconciler = Reconciler(settings, kv, launcher, changes, retention, metrics)
+        self._reconciler = Reconciler(settings, kv, launcher, feed, retention, metrics)
         self._workers: list[StatusWorker | DeliveryWorker | NotificationWorker] = []
         if forge is not None:
-            self._workers.append(StatusWorker(settings, kv, store, forge))
+            self._workers.append(StatusWorker(settings, kv, feed, forge))
             self._workers.append(DeliveryWorker(settings, kv, store, builds, source, forge))
-        self._notifications = _notification_worker(settings, kv, store, logs, secrets)
+        self._notifications = _notification_worker(settings, kv, feed, logs, secrets)
         if self._notifications is not None:
             self._workers.append(self._notifications)
         parts = Parts(
@@ -83,7 +83,7 @@ class Service:
             retention=retention,
             logs=logs,
             artifacts=ArtifactReader(objects),
-            changes=changes,
+            changes=feed.changes,
             metrics=metrics,
             permissions=Permissions(source),
             deliveries=DeliveryIntake(settings, kv, store),
@@ -101,6 +101,7 @@ class Service:
 
     def run(self) -> None:
         """Reconcile and answer requests until `stop` is called from another thread."""
+        self._feed.start()
         self._reconciler.start()
         for worker in self._workers:
             worker.start()
@@ -108,6 +109,7 @@ class Service:
 
     def stop(self) -> None:
         """End `run`; builds in flight go on by themselves."""
+        self._feed.stop()
         self._reconciler.stop()
         for worker in self._workers:
             worker.stop()
@@ -160,7 +162,7 @@ class Service:
 def _notification_worker(
     settings: Settings,
     kv: KeyValue,
-    store: BuildStore,
+    feed: BuildFeed,
     logs: LogReader,
     secrets: SecretReader | None,
 ) -> NotificationWorker | None:
@@ -168,4 +170,4 @@ def _notification_worker(
         return None
     senders = notifiers(Reach(settings.notification_hosts))
     teller = Teller(settings.kontinuous_url, senders, secrets, logs)
-    return NotificationWorker(settings, kv, store, teller)
+    return NotificationWorker(settings, kv, feed, teller)

@@ -2,14 +2,14 @@
 
 import logging
 
+from coordinator.build_feed import BuildFeed
 from coordinator.commit_records import CommitRecords
 from coordinator.github_api import Refused
 from coordinator.links import build_url, github_host
 from coordinator.outbox_worker import Gone, OutboxWorker
 from coordinator.pauses import Pauses
 from coordinator.settings import Settings
-from coordinator.statuses import CommitRecord, Post, adopted, outstanding
-from coordinator.store import BuildStore
+from coordinator.statuses import CommitRecord, Post, adopted, desired, outstanding, words
 from coordinator.tokens import Tokens
 from shared import keys
 from shared.errors import NotFound
@@ -24,18 +24,22 @@ class StatusWorker(OutboxWorker[CommitRecord, Post]):
     """Keeps the statuses of all builds on one GitHub."""
 
     def __init__(
-        self, settings: Settings, kv: KeyValue, store: BuildStore, host: StatusHost, pauses: Pauses | None = None
+        self, settings: Settings, kv: KeyValue, feed: BuildFeed, host: StatusHost, pauses: Pauses | None = None
     ) -> None:
         prefix = f"{keys.BUILDS}{github_host(settings.github_url)}/"
-        super().__init__("statuses", prefix, kv, store, CommitRecords(kv), pauses or Pauses(), settings.resync_s)
+        super().__init__("statuses", prefix, feed, CommitRecords(kv), pauses or Pauses(), settings.resync_s)
         self._settings = settings
         self._host = host
-        self._tokens = Tokens(store, settings)
+        self._tokens = Tokens(feed.builds, settings)
 
     def due(self, build: Build, record: CommitRecord) -> tuple[CommitRecord, tuple[Post, ...]]:
         """What GitHub does not show yet."""
         record = adopted(build, record)
         return record, outstanding(build, record)
+
+    def gist(self, build: Build) -> object:
+        """What GitHub should show, and what the stages have said themselves."""
+        return desired(build), words(build)
 
     def name(self, post: Post) -> str:
         """The context."""

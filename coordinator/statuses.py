@@ -77,6 +77,12 @@ def desired(build: Build) -> dict[str, CommitStatus]:
     return statuses
 
 
+def words(build: Build) -> dict[str, tuple[str, str]]:
+    """By context, which attempt has spoken there at its end, as "build/attempt", and whether GitHub took it."""
+    last = {stage_context(stage.id): stage.current[-1] for stage in _ended(build)}
+    return {context: (f"{build.number}/{attempt.number}", attempt.github) for context, attempt in last.items()}
+
+
 def outstanding(build: Build, record: CommitRecord) -> tuple[Post, ...]:
     """What is to be posted for a build, given what is known of its commit; first what somebody died over."""
     return tuple(sorted(_posts(build, record), key=lambda post: post.context != record.posting))
@@ -88,7 +94,7 @@ def adopted(build: Build, record: CommitRecord) -> CommitRecord:
     A stage's word counts only where it is surely the newest in its context: where we posted none, nor died over one.
     """
     statuses = desired(build)
-    for context in (stage_context(stage.id) for stage in _ended(build) if stage.current[-1].github == TAKEN):
+    for context in (context for context, (_, github) in words(build).items() if github == TAKEN):
         if context not in record.contexts and context != record.posting:
             status = statuses[context]
             record = record.showing(context, Shown(build.number, status.state, status.description))
@@ -123,9 +129,9 @@ def _ended(build: Build) -> Iterator[Stage]:
 
 
 def _posts(build: Build, record: CommitRecord) -> Iterator[Post]:
-    words = {stage_context(stage.id): f"{build.number}/{stage.current[-1].number}" for stage in _ended(build)}
+    said = words(build)
     for context, status in desired(build).items():
-        shown, word = record.contexts.get(context), words.get(context, "")
+        shown, (word, _) = record.contexts.get(context), said.get(context, ("", ""))
         if shown is not None and shown.build > build.number:
             if word and word not in shown.overruled:
                 yield Post(context, replace(shown, overruled=(*shown.overruled, word)))

@@ -1,7 +1,7 @@
 """Pipelines and builds in etcd: whole JSON values, changed only by compare-and-put."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -62,13 +62,13 @@ class BuildStore:
         record = PipelineRecord(repository, timestamp(), clone_url, token=token, hook_secret=hook_secret)
         entry = self._kv.get(key)
         if entry is None:
-            created = self._kv.create(key, encode(record))
+            created = bool(self._kv.create(key, encode(record)))
         else:
             old = decode(PipelineRecord, entry.value)
             record = replace(record, last_build=old.last_build)
             if old.removing:
                 raise Conflict(_half_deleted(repository))
-            created = bool(old.deleted_at) and self._kv.replace(key, encode(record), entry.revision)
+            created = bool(old.deleted_at and self._kv.replace(key, encode(record), entry.revision))
         if not created:
             raise Conflict(f"{repository} has a pipeline already")
         return record
@@ -181,7 +181,7 @@ class BuildStore:
 
     def replace_build(self, stored: Stored[Build], build: Build) -> bool:
         """Write a build over the one that was read; False where somebody was faster."""
-        return self._kv.replace(keys.build_key(build.repository, build.number), encode(build), stored.revision)
+        return bool(self._kv.replace(keys.build_key(build.repository, build.number), encode(build), stored.revision))
 
     def update_build(self, repository: Repository, number: int, change: Callable[[Build], Build]) -> Build:
         """Change a build whatever others write meanwhile; raises NotFound."""
@@ -202,12 +202,8 @@ class BuildStore:
 
     def reports(self, build: Build) -> dict[tuple[str, int], StageReport]:
         """What the stages of a build have reported, by (stage id, attempt). One that makes no sense is a failure."""
-        found = {}
-        for entry in self._kv.list(keys.reports_prefix(build.repository, build.number)):
-            stage_id, attempt = entry.key.rsplit("/", 2)[1:]
-            if attempt.isdecimal():
-                found[stage_id, int(attempt)] = _report(entry)
-        return found
+        entries = self._kv.list(keys.reports_prefix(build.repository, build.number))
+        return by_attempt((entry.key, report_of(entry)) for entry in entries)
 
     def _pipeline(self, repository: Repository) -> Stored[PipelineRecord]:
         entry = self._kv.get(keys.pipeline_key(repository))
@@ -246,7 +242,18 @@ def _half_deleted(repository: Repository) -> str:
     return f"the pipeline of {repository} is being deleted: delete it again where that did not end"
 
 
-def _report(entry: Entry) -> StageReport:
+def by_attempt(reports: Iterable[tuple[str, StageReport]]) -> dict[tuple[str, int], StageReport]:
+    """Reports with their keys in etcd, by (stage id, attempt)."""
+    found = {}
+    for key, report in reports:
+        stage_id, attempt = key.rsplit("/", 2)[1:]
+        if attempt.isdecimal():
+            found[stage_id, int(attempt)] = report
+    return found
+
+
+def report_of(entry: Entry) -> StageReport:
+    """What a stage has reported; what makes no sense is a failure that says so."""
     try:
         if len(entry.value) > MAX_REPORT_BYTES:
             raise InputError(f"it has {len(entry.value)} bytes, and {MAX_REPORT_BYTES} is the most that is read")

@@ -13,6 +13,7 @@ class WorkQueue:
         self._due: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
         self._working: set[str] = set()
+        self._timer: float | None = None  # until when the one waits who minds the time; the others wait to be woken
         self._closed = False
 
     def add(self, key: str, delay_s: float = 0.0) -> None:
@@ -28,19 +29,21 @@ class WorkQueue:
         """Wait for a key that is due and that nobody works on; None once the queue is closed."""
         with self._condition:
             while not self._closed:
-                key, wait_s = self._next()
+                key, due = self._next()
                 if key is not None:
                     del self._due[key]
                     self._working.add(key)
+                    self._condition.notify()  # another looks what comes next, and when
                     return key
-                self._condition.wait(wait_s)
+                self._wait(due)
             return None
 
     def done(self, key: str) -> None:
         """Say that the work on a key that was taken has ended."""
         with self._condition:
             self._working.discard(key)
-            self._condition.notify_all()
+            if key in self._due:
+                self._condition.notify()
 
     def close(self) -> None:
         """Wake everybody up and hand out nothing more."""
@@ -48,25 +51,35 @@ class WorkQueue:
             self._closed = True
             self._condition.notify_all()
 
+    def _wait(self, due: float | None) -> None:
+        """Wait to be woken, or until a time that nobody else waits for."""
+        if due is None or (self._timer is not None and self._timer <= due):
+            self._condition.wait()
+            return
+        self._timer = due
+        self._condition.wait(due - time.monotonic())
+        if self._timer == due:
+            self._timer = None
+
     def _next(self) -> tuple[str | None, float | None]:
-        """The first key that may be worked now, or how long to wait for one."""
+        """The first key that may be worked now, or when one will be due."""
         held = []
         found: str | None = None
-        wait_s: float | None = None
-        while self._heap:
+        due: float | None = None
+        while self._heap and found is None:
             due, key = self._heap[0]
             if self._due.get(key) != due:
                 heapq.heappop(self._heap)
+                due = None
                 continue
-            wait_s = due - time.monotonic()
-            if wait_s > 0:
+            if due > time.monotonic():
                 break
             heapq.heappop(self._heap)
-            if key not in self._working:
+            if key in self._working:
+                held.append((due, key))
+            else:
                 found = key
-                break
-            held.append((due, key))
-            wait_s = None
+            due = None
         for item in held:
             heapq.heappush(self._heap, item)
-        return found, wait_s
+        return found, due

@@ -34,14 +34,15 @@ def error_of(address: str, code: str, details: str) -> StoreError:
 
 
 def put_once(
-    put: Callable[[], bool],
+    put: Callable[[], int],
     get: Callable[[], Entry | None],
     value: bytes,
     may_repeat: Callable[[Entry | None], bool],
-) -> bool:
-    """Put under a guard. A put whose answer was lost may have been applied: look before repeating it.
+) -> int:
+    """Put under a guard, and return the revision, or 0 where the guard did not hold.
 
-    `may_repeat` says of what is there whether the guard would still hold. Raises StoreError.
+    A put whose answer was lost may have been applied: look before repeating it. `may_repeat` says of what is there
+    whether the guard would still hold. Raises StoreError.
     """
     try:
         return put()
@@ -50,9 +51,9 @@ def put_once(
     except StoreError:
         there = _look(get)
         if there is not None and there.value == value:
-            return True
+            return there.revision
         if not may_repeat(there):
-            return False
+            return 0
     return put()
 
 

@@ -60,21 +60,22 @@ class EtcdKeyValue:
         answer = self._call(lambda client: client.get_range_response(first, end))
         return tuple(_entry(item) for item in answer.kvs)
 
-    def create(self, key: str, value: bytes) -> bool:
-        """Write a key that must not exist yet; False where it does. Raises StoreError."""
+    def create(self, key: str, value: bytes) -> int:
+        """Write a key that must not exist yet; returns its revision, 0 where it did. Raises StoreError."""
         return self._write(key, value, lambda of: of.create(key) == 0, is_absent)
 
-    def replace(self, key: str, value: bytes, revision: int) -> bool:
-        """Write a key that must still be at `revision`; False where it is not. Raises StoreError."""
+    def replace(self, key: str, value: bytes, revision: int) -> int:
+        """Write a key that must still be at `revision`; returns the new one, 0 where it was not. Raises StoreError."""
         return self._write(key, value, lambda of: of.mod(key) == revision, is_at(revision))
 
     def delete(self, key: str, revision: int | None = None) -> bool:
         """Remove a key; False where there was none, or where it is not at `revision`. Raises StoreError."""
         if revision is None:
             return bool(self._call(lambda client: client.delete(key)))
-        return self._call(
+        done, _ = self._call(
             lambda client: _guarded(client, lambda of: of.mod(key) == revision, lambda of: of.delete(key))
         )
+        return done
 
     def watch(self, prefix: str, stop: Event) -> Iterator[Change]:
         """Yield all that is there below `prefix`, then what changes, until `stop` is set; see KeyValue.watch."""
@@ -94,9 +95,10 @@ class EtcdKeyValue:
 
     def _write(
         self, key: str, value: bytes, guard: Callable[[Any], object], may_repeat: Callable[[Entry | None], bool]
-    ) -> bool:
-        def put() -> bool:
-            return self._call(lambda client: _guarded(client, guard, lambda of: of.put(key, value)))
+    ) -> int:
+        def put() -> int:
+            done, answers = self._call(lambda client: _guarded(client, guard, lambda of: of.put(key, value)))
+            return int(answers[0].response_put.header.revision) if done else 0
 
         return put_once(put, lambda: self.get(key), value, may_repeat)
 
@@ -176,11 +178,13 @@ class EtcdKeyValue:
         client.metadata = (("token", answer.token),)
 
 
-def _guarded(client: Client, guard: Callable[[Any], object], action: Callable[[Any], object]) -> bool:
-    """Do what is asked for if the guard holds, in one transaction; whether it did."""
+def _guarded(
+    client: Client, guard: Callable[[Any], object], action: Callable[[Any], object]
+) -> tuple[bool, list[Message]]:
+    """Do what is asked for if the guard holds, in one transaction; whether it did, and the answer to what was done."""
     operations = client.transactions
-    done, _ = client.transaction(compare=[guard(operations)], success=[action(operations)], failure=[])
-    return bool(done)
+    done, answers = client.transaction(compare=[guard(operations)], success=[action(operations)], failure=[])
+    return bool(done), answers
 
 
 def _entry(item: Message) -> Entry:

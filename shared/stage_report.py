@@ -66,20 +66,25 @@ class Reporter:
         self._store = store
         self._key = key
         self._writer = writer
+        self._revision = 0  # of the first report, where it is known
 
     def claim(self, report: StageReport) -> bool:
         """Make the first report; False where another pod has made it. Raises StoreError."""
-        if self._store.create(self._key, encode(report)):
+        self._revision = self._store.create(self._key, encode(report))
+        if self._revision:
             return True
         entry = self._store.get(self._key)
         return entry is not None and self._is_ours(entry.value)
 
     def finish(self, report: StageReport) -> bool:
         """Make the last report; False where the key is another pod's by now. Raises StoreError."""
+        value = encode(report)
+        if self._revision and self._store.replace(self._key, value, self._revision):
+            return True
         entry = self._store.get(self._key)
         if entry is None:
-            return self._store.create(self._key, encode(report))
-        return self._is_ours(entry.value) and self._store.replace(self._key, encode(report), entry.revision)
+            return bool(self._store.create(self._key, value))
+        return self._is_ours(entry.value) and bool(self._store.replace(self._key, value, entry.revision))
 
     def _is_ours(self, value: bytes) -> bool:
         return decode(StageReport, value).writer == self._writer

@@ -31,11 +31,11 @@ class GuardedKeys(Protocol):
     def get(self, key: str) -> Entry | None:
         """Read one key."""
 
-    def create(self, key: str, value: bytes) -> bool:
-        """Write a key that must not exist yet; False where it does."""
+    def create(self, key: str, value: bytes) -> int:
+        """Write a key that must not exist yet; returns the revision that it has now, or 0 where it existed."""
 
-    def replace(self, key: str, value: bytes, revision: int) -> bool:
-        """Write a key that must still be at `revision`; False where it is not."""
+    def replace(self, key: str, value: bytes, revision: int) -> int:
+        """Write a key that must still be at `revision`; returns the one that it has now, or 0 where it was not."""
 
 
 class KeyValue(GuardedKeys, Protocol):

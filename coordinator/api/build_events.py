@@ -1,6 +1,7 @@
 """The route that watches a build as an event stream."""
 
 import logging
+import time
 from collections.abc import Iterator
 
 from coordinator.api.builds import BUILD
@@ -17,6 +18,8 @@ from shared.model import Repository
 
 KEEP_ALIVE_S = 2.0
 STORE_PAUSE_S = 1.0
+READ_AGAIN_S = 30.0
+"""How long it is believed that nothing has changed."""
 
 log = logging.getLogger(__name__)
 
@@ -50,5 +53,8 @@ def _build_events(store: BuildStore, changes: BuildChanges, repository: Reposito
         if stored.value.finished:
             yield event("end", {})
             return
-        if not changes.wait(key, revision, KEEP_ALIVE_S):
+        read_again_at = time.monotonic() + READ_AGAIN_S
+        while not changes.wait(key, revision, KEEP_ALIVE_S):
             yield KEEP_ALIVE
+            if changes.closed or changes.revision(key) == 0 or time.monotonic() > read_again_at:
+                break  # it is gone, or was not seen yet

@@ -1,4 +1,9 @@
-"""The control group of a node's pods: one of its own, so that no other kubelet on the machine meddles with it."""
+"""The control group of a node, so that no other kubelet on the machine meddles with it, and its share of the CPU.
+
+It is laid out as on a machine with systemd: the pods together weigh against the node's own programs as a whole. Were
+these in no group, each of the many that start a container would weigh as much as all pods. The control plane is
+outside, as on machines of its own.
+"""
 
 import os
 import time
@@ -11,6 +16,7 @@ from tests.cluster.process import POLL_S
 ROOT = Path("/sys/fs/cgroup")
 CONTROLLERS = ROOT / "cgroup.controllers"  # there under cgroup v2 alone
 EMPTY_S = 2
+SYSTEM = "system"
 
 
 def make_cgroup(node: Node) -> None:
@@ -20,6 +26,17 @@ def make_cgroup(node: Node) -> None:
         (ROOT / "cgroup.subtree_control").write_text(enabled)
     for hierarchy in _hierarchies():
         (hierarchy / node.cgroup).mkdir(exist_ok=True)
+    _system(node).mkdir(exist_ok=True)
+
+
+def join_system(node: Node, pid: int) -> None:
+    """Make a process, and what it will start, one of the node's own programs; 0 is one that has ended."""
+    if pid:  # the kernel would take 0 for the writer itself
+        (_system(node) / "cgroup.procs").write_text(str(pid))
+
+
+def _system(node: Node) -> Path:
+    return (ROOT if CONTROLLERS.exists() else ROOT / "cpu") / node.cgroup / SYSTEM
 
 
 def remove_cgroup(node: Node) -> None:

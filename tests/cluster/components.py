@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from shared.errors import InfrastructureError
 from tests.cluster import certificates
+from tests.cluster.cgroups import join_system
 from tests.cluster.places import (
     API_PORT,
     AUDIT_LOG,
@@ -103,6 +104,9 @@ def start_part(name: str) -> Process:
     """Start one part of the cluster unless it runs; does not wait until it answers."""
     process = Process(name)
     process.start(commands()[name], _environment(name))
+    for node in NODES:
+        if name in (containerd_of(node).name, kubelet_of(node).name):
+            join_system(node, process.pid)
     return process
 
 

@@ -29,6 +29,7 @@ def start_containerd(node: Node) -> None:
     (node.data / "containerd.toml").write_text(node_documents.containerd(node))
     (node.data / "registries" / NODE_REGISTRY / "hosts.toml").write_text(node_documents.registry_host())
     make_bridge(node)
+    make_cgroup(node)
     process = start_part(containerd_of(node).name)
     wait_until(node.socket.exists, process)
     load_pause_image(node)
@@ -36,7 +37,6 @@ def start_containerd(node: Node) -> None:
 
 def start_kubelet(node: Node) -> None:
     """Let the node join the cluster; returns before it is ready."""
-    make_cgroup(node)
     start_part(kubelet_of(node).name)
 
 

@@ -17,6 +17,15 @@ def test_create_refuses_even_the_value_that_is_there(guarded_keys: GuardedKeys, 
     assert not guarded_keys.create(prefix + "a", b"same")
 
 
+def test_a_write_returns_the_revision_that_its_key_has(guarded_keys: GuardedKeys, prefix: str) -> None:
+    first = guarded_keys.create(prefix + "a", b"1")
+    assert there(guarded_keys.get(prefix + "a")).revision == first
+    guarded_keys.create(prefix + "b", b"1")
+    second = guarded_keys.replace(prefix + "a", b"2", first)
+    assert there(guarded_keys.get(prefix + "a")).revision == second > first
+    assert guarded_keys.replace(prefix + "a", b"3", second)
+
+
 def test_replace_needs_the_revision_that_is_there(guarded_keys: GuardedKeys, prefix: str) -> None:
     guarded_keys.create(prefix + "a", b"1")
     first = there(guarded_keys.get(prefix + "a")).revision
@@ -37,5 +46,6 @@ def test_of_many_writers_of_one_revision_one_wins(guarded_keys: GuardedKeys, pre
     revision = there(guarded_keys.get(prefix + "a")).revision
     with ThreadPoolExecutor(8) as pool:
         won = list(pool.map(lambda n: guarded_keys.replace(prefix + "a", b"%d" % n, revision), range(24)))
-    assert won.count(True) == 1
-    assert there(guarded_keys.get(prefix + "a")).value == b"%d" % won.index(True)
+    (winner,) = (number for number, revision in enumerate(won) if revision)
+    assert there(guarded_keys.get(prefix + "a")).value == b"%d" % winner
+    assert there(guarded_keys.get(prefix + "a")).revision == won[winner]

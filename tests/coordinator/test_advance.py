@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 
 from coordinator.advance import (
+    TAKEOVER_S,
     Cancel,
     Discard,
     Forget,
@@ -70,10 +71,18 @@ def test_a_stage_that_was_not_asked_for_is_passed_over() -> None:
 
 
 def test_a_launch_is_repeated_until_its_job_is_seen_or_noted() -> None:
+    first, later = step(build()).build, seconds_later(TAKEOVER_S)
+    assert step(first, now=later).actions == (Launch("build", 1),)
+    assert step(with_launched(first, "build", 1, timestamp(NOW)), now=later).actions == ()
+    assert step(first, None, job(first, "build", phase=JobPhase.WAITING), now=later).actions == ()
+
+
+def test_a_launch_is_left_for_a_moment_to_whoever_decided_on_it() -> None:
     first = step(build()).build
-    assert step(first).actions == (Launch("build", 1),)
-    assert step(with_launched(first, "build", 1, timestamp(NOW))).actions == ()
-    assert step(first, None, job(first, "build", phase=JobPhase.WAITING)).actions == ()
+    waiting = step(first, now=seconds_later(TAKEOVER_S / 2))
+    assert (waiting.actions, waiting.look_again) == ((), True)
+    by_another_clock = step(first, now=seconds_later(-60))
+    assert by_another_clock.actions == (Launch("build", 1),)
 
 
 def test_a_success_launches_the_next_stage_in_the_same_step() -> None:

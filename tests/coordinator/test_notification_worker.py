@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from coordinator.build_feed import BuildFeed
 from coordinator.changes import BuildChanges
 from coordinator.log_reader import LogReader
 from coordinator.notices import NotificationRecord
@@ -48,16 +49,18 @@ class Outbox:
         self.secrets = FakeIntake()
         self.settings = settings(resync_s=0.2)
         self.store.create_pipeline(REPOSITORY, "http://git/hello.git")
-        self.workers: list[NotificationWorker] = []
+        self.running: list[NotificationWorker | BuildFeed] = []
 
     def work(self, **changes: int) -> NotificationWorker:
         changed = replace(self.settings, **changes)
         logs = LogReader(self.store, self.objects, FakeLauncher(), BuildChanges())
         teller = Teller(changed.kontinuous_url, notifiers(Reach(["127.0.0.1"])), self.secrets, logs)
         pauses = Pauses(Range(0.1, 0.4), Range(0.1, 0.4))
-        worker = NotificationWorker(changed, self.kv, self.store, teller, pauses)
+        feed = BuildFeed(self.kv)
+        worker = NotificationWorker(changed, self.kv, feed, teller, pauses)
+        feed.start()
         worker.start()
-        self.workers.append(worker)
+        self.running += [worker, feed]
         return worker
 
     def start(self, *notif: Notification, **changes: str) -> Build:
@@ -82,8 +85,8 @@ def outbox() -> Iterator[Outbox]:
     with slack_fake.slack() as fake:
         outbox = Outbox(fake)
         yield outbox
-        for worker in outbox.workers:
-            worker.stop()
+        for each in outbox.running:
+            each.stop()
 
 
 def test_start_and_success_are_told_once_each(outbox: Outbox) -> None:

@@ -3,7 +3,6 @@ coordinator."""
 
 import threading
 
-from coordinator.changes import BuildChanges
 from shared import keys
 from shared.errors import InfrastructureError, InputError
 from shared.model import Build, StageSpec
@@ -380,8 +379,8 @@ def test_stopping_ends_all_threads_in_time(world: World) -> None:
     reconciler = world.coordinate()
     made = world.start(BUILD)
     world.finished(made)
-    reconciler.stop(5)
-    assert [thread.name for thread in reconciler._threads if thread.is_alive()] == []
+    reconciler.stop()
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("reconciler")] == []
 
 
 def test_a_loop_that_fails_runs_again(world: World) -> None:
@@ -406,8 +405,8 @@ def test_a_loop_that_fails_runs_again(world: World) -> None:
 
 
 def test_changes_are_published_for_streams(world: World) -> None:
-    reconciler = world.coordinate()
-    changes: BuildChanges = reconciler._changes
+    world.coordinate()
+    changes = world.feeds[0].changes
     made = world.start(BUILD)
     key = keys.build_key(made.repository, made.number)
     assert changes.wait(key, 0, 10)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from coordinator.build_feed import BuildFeed
 from coordinator.commit_records import CommitRecords
 from coordinator.github import GitHub
 from coordinator.pauses import Pauses, Range
@@ -41,13 +42,15 @@ class Outbox:
         self.sha = self.remote.sha("refs/heads/main")
         sealed = Tokens(self.store, self.settings).sealed(self.repository, github.add_user("robot"))
         self.store.create_pipeline(self.repository, f"{github.url}/acme/shop.git", sealed)
-        self.workers: list[StatusWorker] = []
+        self.running: list[StatusWorker | BuildFeed] = []
 
     def work(self) -> StatusWorker:
         pauses = Pauses(Range(0.1, 0.4), Range(0.3, 0.6))
-        worker = StatusWorker(self.settings, self.kv, self.store, GitHub(self.github.url, (0.5, 0.5)), pauses)
+        feed = BuildFeed(self.kv)
+        worker = StatusWorker(self.settings, self.kv, feed, GitHub(self.github.url, (0.5, 0.5)), pauses)
+        feed.start()
         worker.start()
-        self.workers.append(worker)
+        self.running += [worker, feed]
         return worker
 
     def start(self, sha: str = "") -> Build:
@@ -82,8 +85,8 @@ class Outbox:
         wait_for(lambda: str(made.number) in records.read(made).record.settled)
 
     def close(self) -> None:
-        for worker in self.workers:
-            worker.stop()
+        for each in self.running:
+            each.stop()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from coordinator.changes import BuildChanges
+from coordinator.build_feed import BuildFeed
 from coordinator.metrics import Metrics
 from coordinator.reconcile import Reconciler
 from coordinator.retention import Retention
@@ -98,7 +98,7 @@ class FlakyKeyValue(FakeKeyValue):
         self._fail()
         return super().span(first, end)
 
-    def replace(self, key: str, value: bytes, revision: int) -> bool:
+    def replace(self, key: str, value: bytes, revision: int) -> int:
         self._fail()
         return super().replace(key, value, revision)
 
@@ -170,6 +170,7 @@ class World:
         self._seen: set[JobRef] = set()
         self._stop = threading.Event()
         self._reconcilers: list[Reconciler] = []
+        self.feeds: list[BuildFeed] = []
         self._threads: list[threading.Thread] = []
 
     def play(self) -> None:
@@ -178,18 +179,20 @@ class World:
 
     def coordinate(self) -> Reconciler:
         """Start one more coordinator."""
-        changes = BuildChanges()
+        feed = BuildFeed(self.kv)
         retention = Retention(self.store, self.objects, self.settings.retention_builds)
-        reconciler = Reconciler(self.settings, self.kv, self.launcher, changes, retention, self.metrics)
+        reconciler = Reconciler(self.settings, self.kv, self.launcher, feed, retention, self.metrics)
+        feed.start()
         reconciler.start()
+        self.feeds.append(feed)
         self._reconcilers.append(reconciler)
         return reconciler
 
     def close(self) -> None:
         """Stop everything; raises what went wrong in a stage."""
         self._stop.set()
-        for reconciler in self._reconcilers:
-            reconciler.stop()
+        for running in (*self._reconcilers, *self.feeds):
+            running.stop()
         for thread in self._threads:
             thread.join(LIMIT_S)
         assert self.problems == []

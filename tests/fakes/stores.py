@@ -28,19 +28,19 @@ class FakeKeyValue:
         with self._changed:
             return tuple(self._entries[key] for key in sorted(self._entries) if first <= key < end)
 
-    def create(self, key: str, value: bytes) -> bool:
+    def create(self, key: str, value: bytes) -> int:
         with self._changed:
-            return key not in self._entries and self._write(key, value)
+            return 0 if key in self._entries else self._write(key, value)
 
-    def replace(self, key: str, value: bytes, revision: int) -> bool:
+    def replace(self, key: str, value: bytes, revision: int) -> int:
         with self._changed:
             there = self._entries.get(key)
-            return there is not None and there.revision == revision and self._write(key, value)
+            return self._write(key, value) if there is not None and there.revision == revision else 0
 
     def delete(self, key: str, revision: int | None = None) -> bool:
         with self._changed:
             there = self._entries.get(key)
-            return there is not None and revision in (None, there.revision) and self._write(key, None)
+            return there is not None and revision in (None, there.revision) and bool(self._write(key, None))
 
     def watch(self, prefix: str, stop: Event) -> Iterator[Change]:
         with self._changed:
@@ -53,7 +53,7 @@ class FakeKeyValue:
                 news, seen = self._history[seen:], len(self._history)
             yield from (change for change in news if change.key.startswith(prefix))
 
-    def _write(self, key: str, value: bytes | None) -> bool:
+    def _write(self, key: str, value: bytes | None) -> int:
         revision = len(self._history) + 1
         if value is None:
             del self._entries[key]
@@ -61,7 +61,7 @@ class FakeKeyValue:
             self._entries[key] = Entry(key, value, revision)
         self._history.append(Change(key, value, revision))
         self._changed.notify_all()
-        return True
+        return revision
 
 
 class FakeObjects:
