@@ -2,31 +2,44 @@
 
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 from shared.errors import InputError, ObjectMissing, StoreError, StoreRefused
+from shared.late_imports import imported_late
 from shared.store_ports import ObjectInfo
 
 if TYPE_CHECKING:
     from minio import Minio
+    from minio.credentials.providers import Provider
 
 T = TypeVar("T")
 
-# Modules of minio's, and what its other modules take from each.
-_UNUSED = {
-    "deleteobjects": ("DeleteError", "DeleteObject", "DeleteRequest", "DeleteResult"),
-    "lifecycleconfig": ("LifecycleConfig",),
-    "minioadmin": ("MinioAdmin",),
-    "notificationconfig": ("NotificationConfig",),
-    "replicationconfig": ("ReplicationConfig",),
-    "select": ("SelectObjectReader", "SelectRequest"),
+# More than half of minio's import is for what a put never needs, and hardly any call does: the administration client's
+# libraries, and classes for logins, listings, queries and a bucket's settings, each of which takes up to 1 ms to make.
+# The values are the constants that minio takes from these modules.
+HARDLY_USED: dict[str, dict[str, object]] = {
+    "minio.commonconfig": {"COPY": "COPY", "REPLACE": "REPLACE"},
+    "minio.credentials": {},
+    "minio.credentials.providers": {},
+    "minio.datatypes": {},
+    "minio.deleteobjects": {},
+    "minio.legalhold": {},
+    "minio.lifecycleconfig": {},
+    "minio.minioadmin": {},
+    "minio.notificationconfig": {},
+    "minio.objectlockconfig": {},
+    "minio.replicationconfig": {},
+    "minio.retention": {},
+    "minio.select": {},
+    "minio.sseconfig": {},
+    "minio.tagging": {},
+    "minio.versioningconfig": {},
+    "urllib3.http2": {},
 }
 
 CONNECT_TIMEOUT_S = 3.0
@@ -140,31 +153,38 @@ def _element(text: str, name: str) -> str:
     return found[1] if found else ""
 
 
-def _leave_out_the_unused() -> None:
-    """Half of minio's import is what nothing here uses, 0.15 s a stage: the libraries of its administration client,
-    and the classes for a bucket's settings, queries and removal by the thousand."""
-    for name, taken in _UNUSED.items():
-        absent = ModuleType(f"minio.{name}")
-        for each in taken:
-            setattr(absent, each, None)
-        sys.modules.setdefault(absent.__name__, absent)
+class _Login(NamedTuple):
+    """What minio calls a provider of credentials, and the credentials: its own come with six other ways to log in."""
+
+    access_key: str
+    secret_key: str
+    session_token: None = None
+
+    def retrieve(self) -> Self:
+        return self
 
 
 def _client(url: str, access_key: str, secret_key: str, region: str, answer_timeout_s: float) -> "Minio":
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
         raise InputError(f"{url!r} is no address of an S3 server; it has the form http://host:port")
-    _leave_out_the_unused()
-    import certifi
-    import urllib3
-    from minio import Minio
+    with imported_late(HARDLY_USED):
+        import urllib3
+        from minio import Minio
 
+    secure = parts.scheme == "https"
     pool = urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=answer_timeout_s),
         retries=urllib3.Retry(total=1, backoff_factor=0.2),
         cert_reqs="CERT_REQUIRED",
-        ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
+        ca_certs=_authorities() if secure else None,
         maxsize=10,
     )
-    secure = parts.scheme == "https"
-    return Minio(parts.netloc, access_key, secret_key, secure=secure, region=region, http_client=pool)
+    login = cast("Provider", _Login(access_key, secret_key)) if access_key else None
+    return Minio(parts.netloc, secure=secure, region=region, http_client=pool, credentials=login)
+
+
+def _authorities() -> str:
+    import certifi
+
+    return os.environ.get("SSL_CERT_FILE") or certifi.where()
