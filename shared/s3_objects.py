@@ -23,6 +23,7 @@ T = TypeVar("T")
 # libraries, and classes for logins, listings, queries and a bucket's settings, each of which takes up to 1 ms to make.
 # The values are the constants that minio takes from these modules.
 HARDLY_USED: dict[str, dict[str, object]] = {
+    "certifi": {},
     "minio.commonconfig": {"COPY": "COPY", "REPLACE": "REPLACE"},
     "minio.credentials": {},
     "minio.credentials.providers": {},
