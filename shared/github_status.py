@@ -4,8 +4,8 @@
 tells one status from another. The newest status of a context is what GitHub shows.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from shared.status import Fault, Status
 
@@ -27,8 +27,7 @@ class State(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class CommitStatus:
+class CommitStatus(NamedTuple):
     """A state and one line that says why."""
 
     state: State

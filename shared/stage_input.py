@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from shared import keys
 from shared.codec import decode
@@ -26,8 +27,7 @@ class Folders:
     scratch: Path = Path("/tmp")  # noqa: S108, a volume of the pod's own
 
 
-@dataclass(frozen=True, slots=True)
-class StageInput:
+class StageInput(NamedTuple):
     """All of a stage's input. `secrets` maps each key to its value.
 
     `masked` holds, by name, every value that no log may show; `problems` says what is missing, `warnings` what is odd.
