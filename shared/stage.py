@@ -5,6 +5,7 @@ log, reports how it ended and exits. docs/stage-contract.md is the contract; thi
 Python side: here is only what is needed until the clone runs, and beside that the rest is imported.
 """
 
+import gc
 import os
 import sys
 import tempfile
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Folders", "run_stage"]
 
+_GARBAGE_FROM = 100_000
+"""A stage imports some 30,000 objects that stay, among which Python would look for garbage seventeen times, for 6 ms.
+Not for ever: one that runs for hours may make garbage. By then it looks when there are a few MB at most."""
+
 
 def run_stage(
     execute: "Execute",
@@ -37,6 +42,7 @@ def run_stage(
     the stage ends: this function never returns, so a `with` around its call would not be. Only the main thread may
     call this.
     """
+    gc.set_threshold(_GARBAGE_FROM)
     try:
         with around or nullcontext():
             code = _be_stage(execute, clone, folders or Folders())
