@@ -72,6 +72,21 @@ def test_the_newest_commit_of_a_branch_comes_alone_also_from_such_a_server(tmp_p
         assert git(tmp_path / "to", "rev-list", "--count", "HEAD") == "1"
 
 
+def test_the_repository_is_one_as_git_makes_it(server: GitServer, tmp_path: Path) -> None:
+    wanted = make_repository(server.folder, "a.git", {"file": "1"})
+    Checkout(server.url("a.git"), wanted, tmp_path / "to").run()
+    (tmp_path / "by-git").mkdir()
+    git(tmp_path / "by-git", "init", "--quiet")
+    settings = [git(tmp_path / name, "config", "--local", "--get-regexp", "^core") for name in ("to", "by-git")]
+    assert settings[0] == settings[1]
+    assert git(tmp_path / "to", "fsck", "--strict") == ""
+    assert git(tmp_path / "to", "status", "--porcelain") == ""
+    git(tmp_path / "to", "switch", "--quiet", "--create", "topic")
+    (tmp_path / "to/more").write_text("2")
+    commit(tmp_path / "to", "more")
+    assert git(tmp_path / "to", "rev-parse", "topic^") == wanted
+
+
 def test_a_commit_that_is_nowhere_is_the_inputs_fault(server: GitServer, tmp_path: Path) -> None:
     make_repository(server.folder, "a.git", {"file": "1"})
     with pytest.raises(InputError, match=f"commit {'1' * 40} is not in {server.url('a.git')}"):
