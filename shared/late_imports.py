@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from threading import Lock
+from threading import Lock, get_ident
 from types import ModuleType
 from typing import Any
 
@@ -19,8 +19,7 @@ def imported_late(modules: Mapping[str, Mapping[str, object]]) -> Iterator[None]
     """Let what is imported inside get stand-ins for those of `modules` that are not imported yet.
 
     Each comes with those of its names that are no class, function or module, but values: they must be known before.
-    Another thread that imports one of them meanwhile gets the stand-in as well, so none may be one that others use
-    for more than a `LateName` can do.
+    Only this thread is given late names; one that imports such a module meanwhile gets a stand-in with the real ones.
     """
     stand_ins = [_StandIn(name, values) for name, values in modules.items()]
     for each in stand_ins:
@@ -39,11 +38,13 @@ class _StandIn(ModuleType):
         super().__init__(name)
         self.__dict__.update(values)
         self._lock = Lock()
+        self._importer = get_ident()
 
-    def __getattr__(self, name: str) -> "LateName":
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return LateName(self, name)
+        late = LateName(self, name)
+        return late if get_ident() == self._importer else late.real()
 
     def give_way(self) -> None:
         """Let the next import of the module be a real one."""

@@ -40,6 +40,7 @@ HARDLY_USED: dict[str, dict[str, object]] = {
     "minio.sseconfig": {},
     "minio.tagging": {},
     "minio.versioningconfig": {},
+    "tarfile": {},
     "urllib3.http2": {},
 }
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -84,6 +85,13 @@ def test_what_is_used_while_its_library_is_still_imported_is_real_too(library: s
         assert isinstance(made.Square, LateName)
         assert made.double(1) == 2
         assert isinstance(import_module(f"{library}.shapes").Square, type)
+
+
+def test_another_thread_meanwhile_gets_the_real_names(library: str) -> None:
+    with imported_late({f"{library}.shapes": {}}), ThreadPoolExecutor(1) as thread:
+        square = thread.submit(lambda: import_module(f"{library}.shapes").Square).result()
+    assert isinstance(square, type)
+    assert square is import_module(f"{library}.shapes").Square
 
 
 def test_a_module_that_is_imported_already_stays(library: str) -> None:

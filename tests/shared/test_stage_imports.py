@@ -29,8 +29,9 @@ S3Objects("http://s3:9000", "bucket", access_key="access", secret_key="secret")
 libraries = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("minio", "urllib3")]
 for late in [value for module in libraries for value in vars(module).values() if isinstance(value, LateName)]:
     assert isinstance(late.real(), (type, types.FunctionType, types.ModuleType)), late.real()
-for module, values in HARDLY_USED.items():
-    assert {name: getattr(import_module(module), name) for name in values} == values
+for name, values in HARDLY_USED.items():
+    module = import_module(name)
+    assert {each: getattr(module, each) for each in values} == values
 """
 
 
