@@ -15,8 +15,9 @@ from shared.errors import StoreError
 from shared.model import Repository
 from shared.store_ports import KeyValue
 
-HOLD_S = 120
-"""Longer than it takes to ask GitHub for a commit and its file."""
+HOLD_S = 30
+"""Longer than it mostly takes to ask GitHub for a commit and its file; then the delivery of a coordinator that has
+died is another's. Two that work on one make the same build."""
 _MAX_RACES = 50
 
 

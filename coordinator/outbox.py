@@ -67,23 +67,22 @@ class Outbox(Generic[R]):
         """The record that a build belongs to."""
         return self._read(self._key_of(build))
 
-    def write(self, held: Held[R], record: R) -> bool:
-        """Write over the record that was read; False where somebody was faster."""
+    def write(self, held: Held[R], record: R) -> int:
+        """Write over the record that was read; returns its revision, 0 where somebody was faster."""
         if held.revision:
-            return bool(self._kv.replace(held.key, encode(record), held.revision))
-        return bool(self._kv.create(held.key, encode(record)))
+            return self._kv.replace(held.key, encode(record), held.revision)
+        return self._kv.create(held.key, encode(record))
 
     def hold(self, held: Held[R], holder: str, posting: str) -> Held[R] | None:
         """Claim a record for one post; None where somebody was faster."""
         until = timestamp(utc_now() + timedelta(seconds=HOLD_S))
-        if not self.write(held, replace(held.record, holder=holder, held_until=until, posting=posting)):
-            return None
-        now = self._read(held.key)
-        return now if now.record.holder == holder else None
+        record = replace(held.record, holder=holder, held_until=until, posting=posting)
+        revision = self.write(held, record)
+        return Held(held.key, record, revision) if revision else None
 
     def release(self, held: Held[R], record: R | None = None) -> bool:
-        """Give up the claim, with what the record is now."""
-        return self.write(held, replace(record or held.record, holder="", held_until="", posting=""))
+        """Give up the claim, with what the record is now; False where it was not held any more."""
+        return bool(self.write(held, replace(record or held.record, holder="", held_until="", posting="")))
 
     def settled(self) -> Iterator[tuple[str, int]]:
         """The keys of the builds of which nothing is left to post, each with its revision."""

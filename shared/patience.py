@@ -63,6 +63,8 @@ def keep_trying(call: Callable[[], T], deadline: Deadline, note: Callable[[str],
     except StoreRefused:
         raise
     except StoreError as error:
+        if deadline.left_s == 0:
+            raise
         if note is not None:
             note(f"{error}; trying again for up to {deadline.left_s:.0f} s")
     return _retry(call, deadline)

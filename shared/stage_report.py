@@ -79,7 +79,8 @@ class Reporter:
     def finish(self, report: StageReport) -> bool:
         """Make the last report; False where the key is another pod's by now. Raises StoreError."""
         value = encode(report)
-        if self._revision and self._store.replace(self._key, value, self._revision):
+        known, self._revision = self._revision, 0  # whoever tries again must ask what is there
+        if known and self._store.replace(self._key, value, known):
             return True
         entry = self._store.get(self._key)
         if entry is None:

@@ -1,4 +1,8 @@
-"""The baseline on a cluster: bare Jobs of one container that does nothing, waited for by a pod watch."""
+"""The baseline on a cluster: bare Jobs that do nothing, waited for by a pod watch.
+
+Their pods have one container; or they have what a pod of the stage type `command` has (two containers of which ours is
+restricted, a postStart hook, four volumes), which is what Kubernetes itself takes for such a stage.
+"""
 
 import secrets
 import threading
@@ -25,11 +29,12 @@ class BareJobs:
         self._closed = False
         threading.Thread(target=self._watch_pods, daemon=True).start()
 
-    def chain(self, length: int) -> None:
+    def chain(self, length: int, like_a_stage: bool = False) -> None:
         """Run Jobs one after another: each is created when the pod of the one before has ended."""
+        shape = _like_a_stage(self._image) if like_a_stage else _bare(self._image)
         for _ in range(length):
             name = f"bare-{secrets.token_hex(5)}"
-            self._batch.create_namespaced_job(self._namespace, self._job(name))
+            self._batch.create_namespaced_job(self._namespace, self._job(name, shape))
             with self._changed:
                 if not self._changed.wait_for(lambda name=name: name in self._ended, LIMIT_S):
                     raise RuntimeError(f"{name} has not ended in {LIMIT_S} s")
@@ -61,18 +66,12 @@ class BareJobs:
                     self._ended[pod.metadata.labels["job-name"]] = pod.status.phase
                     self._changed.notify_all()
 
-    def _job(self, name: str) -> dict[str, Any]:
-        container = {
-            "name": "user",
-            "image": self._image,
-            "imagePullPolicy": "IfNotPresent",
-            "command": ["true"],
-        }
+    def _job(self, name: str, shape: dict[str, Any]) -> dict[str, Any]:
         pod = {
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "containers": [container],
+            **shape,
         }
         labels = {LABEL: "true"}
         return {
@@ -83,3 +82,33 @@ class BareJobs:
                 "template": {"metadata": {"labels": labels}, "spec": pod},
             },
         }
+
+
+def _container(name: str, image: str, *command: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "image": image, "imagePullPolicy": "IfNotPresent", "command": [*command], **more}
+
+
+def _bare(image: str) -> dict[str, Any]:
+    return {"containers": [_container("user", image, "true")]}
+
+
+def _like_a_stage(image: str) -> dict[str, Any]:
+    """Ours lives for a moment, since its hook must find it alive."""
+    memory = {"medium": "Memory", "sizeLimit": "1Mi"}
+    volumes: dict[str, Any] = {"tmp": {}, "workspace": {}, "handoff": memory, "credentials": memory}
+    mounts = [{"name": name, "mountPath": f"/mnt/{name}"} for name in volumes]
+    restricted = {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    hook = {"postStart": {"exec": {"command": ["true"]}}}
+    ours = _container("stage", image, "sleep", "0.3", securityContext=restricted, lifecycle=hook, volumeMounts=mounts)
+    user = _container("user", image, "true", volumeMounts=mounts[1:3])
+    return {
+        "containers": [ours, user],
+        "volumes": [{"name": name, "emptyDir": folder} for name, folder in volumes.items()],
+    }

@@ -2,15 +2,23 @@
 coordinator."""
 
 import threading
+import time
+from collections.abc import Iterator
 
+from coordinator.advance import TAKEOVER_S, Observation, advance
+from coordinator.reconcile import JOB_NEWS_S
+from coordinator.verdict import Limits
 from shared import keys
+from shared.clock import utc_now
 from shared.errors import InfrastructureError, InputError
 from shared.model import Build, StageSpec
 from shared.ports import ContainerEnd, JobPhase, JobRef
 from shared.status import Fault, ReportStatus, Status
+from shared.store_ports import Change, Entry
 from tests.coordinator.samples import BUILD, IMAGE, PUBLISH, REPOSITORY, TEST
 from tests.coordinator.world import FlakyKeyValue, PlayedStage, World, context_of, stored
 from tests.fakes.fake_launcher import FakeLauncher
+from tests.fakes.stores import FakeKeyValue
 from tests.waiting import wait_for
 
 
@@ -414,3 +422,85 @@ def test_changes_are_published_for_streams(world: World) -> None:
     revision = world.store.build(made.repository, made.number).revision
     assert changes.wait(key, revision - 1, 10)
     assert done == world.now(made)
+
+
+def test_a_report_that_no_watch_has_shown_counts_once_its_job_has_ended() -> None:
+    class Blind(FakeKeyValue):
+        """Shows nobody what stages report."""
+
+        def watch(self, prefix: str, stop: threading.Event) -> Iterator[Change]:
+            shown = super().watch(prefix, stop)
+            yield from (change for change in shown if prefix != keys.REPORTS)
+
+    world = World(kv=Blind(), resync_s=60)
+    world.play()
+    world.coordinate()
+    done = world.finished(world.start(BUILD, TEST))
+    world.close()
+    assert (done.status, [len(stage.attempts) for stage in done.stages]) == (Status.SUCCESS, [1, 1])
+
+
+def test_looking_at_a_build_again_asks_etcd_for_nothing() -> None:
+    class Counting(FakeKeyValue):
+        reads = 0
+
+        def get(self, key: str) -> Entry | None:
+            self.reads += key.startswith(keys.BUILDS)
+            return super().get(key)
+
+        def list(self, prefix: str) -> tuple[Entry, ...]:
+            self.reads += prefix.startswith(keys.REPORTS)
+            return super().list(prefix)
+
+    kv = Counting()
+    world = World(kv=kv, resync_s=60)
+    door = Door()
+    world.plays["build"] = door
+    world.play()
+    world.coordinate()
+    made = world.start(BUILD)
+    ref = world.job_runs(made, "build")
+    wait_for(lambda: world.now(made).stages[0].status is Status.RUNNING)
+    before = kv.reads
+    for number in range(20):  # each is a look
+        world.launcher.trouble(ref, "", f"message {number}")
+        time.sleep(2 * JOB_NEWS_S)
+    assert kv.reads == before
+    door.open()
+    world.finished(made)
+    world.close()
+
+
+def test_the_times_that_a_pod_takes_are_written_with_the_next_change(world: World) -> None:
+    door = Door()
+    world.plays["build"] = door
+    world.coordinate()
+    made = world.start(BUILD)
+    ref = world.job_runs(made, "build")
+    wait_for(lambda: world.now(made).stages[0].status is Status.RUNNING)
+    before = world.store.build(made.repository, made.number).revision
+    world.launcher.schedule(ref, "2026-01-31T12:00:01.000Z")
+    time.sleep(4 * JOB_NEWS_S)  # nothing tells that a look has found nothing to write
+    assert world.store.build(made.repository, made.number).revision == before
+    door.open()
+    assert world.finished(made).stages[0].attempts[0].scheduled_at == "2026-01-31T12:00:01.000Z"
+
+
+def test_an_attempt_that_was_decided_on_and_never_launched_is_launched_by_another(world: World) -> None:
+    made = world.start(BUILD)
+    decided = advance(made, Observation({}, {}, utc_now()), Limits()).build
+    world.store.update_build(made.repository, made.number, lambda _: decided)
+    world.coordinate()
+    begun = time.monotonic()
+    assert world.finished(made).status is Status.SUCCESS
+    assert time.monotonic() - begun > TAKEOVER_S / 2
+    assert len(world.worked) == 1
+
+
+def test_of_two_coordinators_one_launches_what_it_decided_on(world: World) -> None:
+    world.coordinate()
+    world.coordinate()
+    made = [world.start(BUILD, TEST, PUBLISH) for _ in range(8)]
+    for each in made:
+        world.finished(each)
+    assert len(world.launcher.launches) == len(set(world.launcher.launches)) == 24

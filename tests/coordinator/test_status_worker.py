@@ -1,6 +1,7 @@
 """Commit statuses from the outbox to the stand-in for GitHub: once each, in the end always the truth."""
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 from coordinator.build_feed import BuildFeed
 from coordinator.commit_records import CommitRecords
 from coordinator.github import GitHub
+from coordinator.outbox_worker import TOGETHER_S
 from coordinator.pauses import Pauses, Range
 from coordinator.status_worker import StatusWorker
 from coordinator.statuses import CommitRecord
@@ -251,3 +253,19 @@ def test_builds_of_local_folders_are_none_of_githubs(outbox: Outbox) -> None:
     outbox.start()
     outbox.wait(kontinuous="pending")
     assert {seen.path for seen in outbox.github.requests} == {f"/repos/acme/shop/statuses/{outbox.sha}"}
+
+
+def test_a_change_that_says_nothing_new_to_github_is_passed_over(outbox: Outbox) -> None:
+    outbox.work()
+    made = outbox.start()
+    outbox.wait(kontinuous="pending")
+    key = keys.commit_key(outbox.repository, outbox.sha)
+    wait_for(lambda: (entry := outbox.kv.get(key)) and b'"holder":""' in entry.value)
+    outbox.kv.reads.clear()
+    for number in range(5):
+        waits = f"for {number}"
+        outbox.store.update_build(made.repository, 1, lambda now, w=waits: with_attempt(now, "build", waiting_for=w))
+        time.sleep(2 * TOGETHER_S)  # nothing tells that a look has found nothing to say
+    assert key not in outbox.kv.reads
+    outbox.finish(made)
+    outbox.wait(kontinuous="success")

@@ -80,14 +80,16 @@ class PlayedStage:
 
 
 class FlakyKeyValue(FakeKeyValue):
-    """A store that can be taken down; its watches go on when it is back, as the real one's do."""
+    """A store that can be taken down; its watches go on when it is back, as the real one's do. Notes reads."""
 
     def __init__(self) -> None:
         super().__init__()
         self.down = False
+        self.reads: list[str] = []
 
     def get(self, key: str) -> Entry | None:
         self._fail()
+        self.reads.append(key)
         return super().get(key)
 
     def list(self, prefix: str) -> tuple[Entry, ...]:

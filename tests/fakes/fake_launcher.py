@@ -128,6 +128,11 @@ class FakeLauncher:
         with self._changed:
             self._set(replace(self._states[job], reason=reason, message=message, permanent=permanent))
 
+    def schedule(self, job: JobRef, scheduled_at: str) -> None:
+        """Let a Job get a node."""
+        with self._changed:
+            self._set(replace(self._states[job], scheduled_at=scheduled_at))
+
     def vanish(self, job: JobRef) -> None:
         """Let somebody remove the Job behind our back: it is known, and gone."""
         with self._changed:
