@@ -114,6 +114,9 @@ def test_broken_headers_bring_no_address_into_the_log(caplog: pytest.LogCaptureF
             with closing(connection):
                 connection.recv(65536)
                 connection.sendall(b"HTTP/1.1 200 OK\r\nbroken\r\n\r\nok")
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):  # to close before the whole request was read would reset the connection
+                    pass
 
         threading.Thread(target=answer, daemon=True).start()
         assert post(f"http://127.0.0.1:{listener.getsockname()[1]}/secret", {}, Reach(["*"])).status == 200
