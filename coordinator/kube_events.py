@@ -77,14 +77,17 @@ class KubeEvents:
 
     def _puzzling(self) -> dict[JobRef, Seen]:
         """The Jobs that puzzle. Those that ended and do not are not weighed again: they are kept, and soon the most."""
-        known = [seen for ref in self._jobs.refs() if (seen := self._jobs.seen(ref))]
-        unsettled = [seen for seen in known if self._settled.get(seen.ref) is not seen]
         now = utc_now()
-        puzzling = {seen.ref: seen for seen in unsettled if needs_events(seen, now)}
-        settled = [seen for seen in unsettled if seen.ref not in puzzling and has_finished(seen, now)]
-        there = {seen.ref for seen in known}
-        self._settled = {ref: seen for ref, seen in self._settled.items() if ref in there}
-        self._settled.update({seen.ref: seen for seen in settled})
+        puzzling: dict[JobRef, Seen] = {}
+        settled: dict[JobRef, Seen] = {}
+        for seen in (seen for ref in self._jobs.refs() if (seen := self._jobs.seen(ref))):
+            if self._settled.get(seen.ref) is seen:
+                settled[seen.ref] = seen
+            elif needs_events(seen, now):
+                puzzling[seen.ref] = seen
+            elif has_finished(seen, now):
+                settled[seen.ref] = seen
+        self._settled = settled
         return puzzling
 
     def _puzzle(self, seen: Seen) -> _Puzzle:

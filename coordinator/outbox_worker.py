@@ -25,7 +25,6 @@ TOGETHER_S = 0.2
 HELD_S = 1.0
 COURTESY_S = 1.0
 """How much later than the coordinator that works on a build the others look at what is to be posted of it."""
-_NO_GIST = object()
 
 R = TypeVar("R", bound=OutboxRecord)
 P = TypeVar("P")
@@ -126,7 +125,7 @@ class OutboxWorker(ABC, Generic[R, P]):
             self._write_down(key)
         while (stored := self._builds.build_at(key)) is not None:
             build = stored.value
-            if not self.concerns(build) or self._quiet.get(key, _NO_GIST) == self.gist(build):
+            if not self.concerns(build) or self._quiet.get(key) == self.gist(build):
                 return None
             held = self._outbox.read(build)
             if not held.is_free(timestamp()):

@@ -164,7 +164,7 @@ def _says_enough(stage: Stage, reports: Reports, jobs: Mapping[str, JobState]) -
 
 def _is_worth_writing(old: Build, new: Build) -> bool:
     """Whether more has changed than the times that a pod takes to start, which go with the next change."""
-    return old != new and (old.finished != new.finished or _untimed(old) != _untimed(new))
+    return old != new and _untimed(old) != _untimed(new)
 
 
 def _untimed(build: Build) -> Build:

@@ -18,7 +18,7 @@ from shared.store_ports import Entry
 
 Json = Any
 
-_KEPT_S = 10.0
+_KEPT_S = 10.0  # whatever stands between may forget a connection that is idle for long
 
 _CODES = {
     3: "INVALID_ARGUMENT",
