@@ -7,12 +7,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.apt import apt_install
-from local.bridge import make_bridge, remove_bridge
+from local.bridge import address_of, make_bridge, remove_bridge
 from local.home import path_hash
 from local.progress import Say
 from shared.errors import InfrastructureError
@@ -78,8 +78,28 @@ class Daemon:
             if answers():
                 return
             say(f"Docker engine: starting our own at {self.url}, data in {self.home}/engine/data")
-            make_bridge(self.bridge)
+            address = make_bridge(self.bridge)
             self._launch(answers)
+            self._drop_networks()
+            if address_of(self.bridge) != address:
+                self._forget_address()
+                make_bridge(self.bridge)
+                self._launch(answers)
+
+    def _drop_networks(self) -> None:
+        """Remove the networks of containers that are gone.
+
+        The engine brings them back with their addresses, which another engine may have taken meanwhile.
+        """
+        import docker
+
+        with closing(docker.DockerClient(base_url=self.url, timeout=START_S)) as client:
+            client.networks.prune()
+
+    def _forget_address(self) -> None:
+        """End it, without its memory of networks: it puts the address that its bridge had before over a free one."""
+        self.stop()
+        (self.home / "engine" / "data" / "network" / "files" / "local-kv.db").unlink()
 
     def _launch(self, answers: Callable[[], bool]) -> None:
         self._pid_file.unlink(missing_ok=True)

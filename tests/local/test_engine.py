@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.bridge import free_address, make_bridge, remove_bridge
+from local.bridge import address_of, free_address, make_bridge, remove_bridge
 from local.engine import Engine, find_engine
 from local.own_engine import Daemon, is_alive
 from shared.errors import InfrastructureError
@@ -119,13 +119,10 @@ def test_the_bridge_gets_a_network_that_no_route_has() -> None:
     header = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
     row = "eth0 00001EAC 00000000 0001 0 0 0 00FFFFFF 0 0 0\n"  # 172.30.0.0/24
     default = "eth0 00000000 010011AC 0003 0 0 0 00000000 0 0 0\n"
-    assert free_address(header + default) == "172.30.0.1/24"
-    assert free_address(header + default + row) == "172.30.1.1/24"
-
-
-def network_of(bridge: str) -> str:
-    words = ["ip", "-4", "-brief", "address", "show", "dev", bridge]
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()[2]
+    assert free_address(header + default, 0) == "172.30.0.1/24"
+    assert free_address(header + default, 257) == "172.31.1.1/24"
+    assert free_address(header + default + row, 0) == "172.30.1.1/24"
+    assert free_address(header + default + row.replace("00001EAC", "00FF1FAC"), 511) == "172.30.0.1/24"
 
 
 @root_only
@@ -136,10 +133,60 @@ def test_a_bridge_that_a_killed_engine_left_takes_no_network_of_anothers() -> No
         subprocess.run(["ip", "link", "set", left, "down"], check=True)
         make_bridge(other)
         make_bridge(left)
-        assert network_of(left) != network_of(other)
+        assert address_of(left) != address_of(other)
     finally:
         remove_bridge(left)
         remove_bridge(other)
+
+
+@root_only
+def test_an_engine_whose_network_another_has_taken_meanwhile_gets_a_new_one(engine_home: Path) -> None:
+    daemon, other = Daemon(engine_home), "kont-test-other"
+    find_engine(engine_home, print, OWN).stop()
+    taken = make_bridge(daemon.bridge)
+    remove_bridge(daemon.bridge)
+    try:
+        for words in (
+            ["link", "add", other, "type", "bridge"],
+            ["link", "set", other, "up"],
+            ["address", "add", taken, "dev", other],
+        ):
+            subprocess.run(["ip", *words], check=True)
+        engine = find_engine(engine_home, print, OWN)
+        assert address_of(daemon.bridge) != taken
+        with engine.client() as client:
+            (config,) = client.networks.get("bridge").attrs["IPAM"]["Config"]
+        assert config["Gateway"] == address_of(daemon.bridge).partition("/")[0]
+        engine.stop()
+    finally:
+        remove_bridge(other)
+
+
+@root_only
+def test_networks_of_containers_that_are_gone_do_not_come_back_with_the_engine(engine_home: Path) -> None:
+    engine = find_engine(engine_home, print, OWN)
+    with engine.client() as client:
+        left = client.networks.create("left-behind").id
+    engine.stop()
+    engine = find_engine(engine_home, print, OWN)
+    with engine.client() as client:
+        assert [network.name for network in client.networks.list(names=["left-behind"])] == []
+    assert not Path(f"/sys/class/net/br-{left[:12]}").exists()
+    engine.stop()
+
+
+@root_only
+def test_an_engine_that_ended_leaves_no_rule_of_its_bridge_in_the_packet_filter(engine_home: Path) -> None:
+    engine = find_engine(engine_home, print, OWN)
+    bridge = Daemon(engine_home).bridge
+    assert bridge in rules()
+    engine.stop()
+    assert bridge not in rules()
+
+
+def rules() -> str:
+    listed = [["iptables", "-w", "-t", table, "-S"] for table in ("filter", "nat")]
+    return "".join(subprocess.run(words, capture_output=True, text=True, check=True).stdout for words in listed)
 
 
 @root_only
