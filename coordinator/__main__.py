@@ -15,8 +15,8 @@ from coordinator.kube_secrets import KubeSecrets
 from coordinator.service import Service
 from coordinator.settings import DEFAULT_NAMESPACES, Settings
 from coordinator.settings_reader import read_settings
+from coordinator.stores import open_stores
 from shared.errors import EXIT_SUCCESS, KontinuousError, StoreError
-from shared.etcd_kv import EtcdKeyValue
 from shared.s3_objects import S3Objects
 
 BUCKET_PAUSE_S = 2.0
@@ -37,14 +37,7 @@ def main() -> int:
 
 def serve(settings: Settings) -> None:
     """Put one coordinator together and run it until SIGTERM or SIGINT."""
-    kv = EtcdKeyValue(settings.kv_address, user=settings.etcd_login.user, password=settings.etcd_login.password)
-    objects = S3Objects(
-        settings.s3_url,
-        settings.s3_bucket,
-        access_key=settings.s3_access_key,
-        secret_key=settings.s3_secret_key,
-        region=settings.s3_region,
-    )
+    kv, objects = open_stores(settings)
     api = KubeApi()
     launcher = KubeLauncher(all_namespaces(settings.pipeline_namespaces or DEFAULT_NAMESPACES), api)
     github = GitHub(settings.github_url)

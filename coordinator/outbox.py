@@ -86,7 +86,7 @@ class Outbox(Generic[R]):
 
     def settled(self) -> Iterator[tuple[str, int]]:
         """The keys of the builds of which nothing is left to post, each with its revision."""
-        for entry in self._kv.list(self._prefix):
+        for entry in self._kv.scan(self._prefix):
             repository = Repository(*entry.key.removeprefix(self._prefix).split("/")[:3])
             try:
                 record = decode(self._kind, entry.value)

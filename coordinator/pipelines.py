@@ -91,12 +91,31 @@ class Pipelines:
         Its record goes last: whatever is raised in between, it is there to be deleted again. Raises NotFound, and
         Conflict while a build runs.
         """
+        self._require_rest(repository)
+        if self._hooks is not None:
+            self._hooks.remove_hook(repository, self._hook_url(repository), token)
+        self._remove(repository)
+
+    def delete_anyway(self, repository: Repository) -> str:
+        """The same for the operator, whatever the host says, with the pipeline's own token; returns why its webhook
+        may still be there, or ""."""
+        self._require_rest(repository)
+        problem = ""
+        if self._hooks is not None:
+            try:
+                self._hooks.remove_hook(repository, self._hook_url(repository), self._tokens.of(repository))
+            except KontinuousError as error:
+                problem = str(error)
+        self._remove(repository)
+        return problem
+
+    def _require_rest(self, repository: Repository) -> None:
         self._store.pipeline(repository)
         running = next((build for build in self._store.builds(repository) if not build.finished), None)
         if running is not None:
             raise Conflict(f"build {running.number} of {repository} still runs: cancel it first, or wait for its end")
-        if self._hooks is not None:
-            self._hooks.remove_hook(repository, self._hook_url(repository), token)
+
+    def _remove(self, repository: Repository) -> None:
         self._store.begin_deletion(repository)
         while builds := self._store.builds(repository):  # more than once: some may have had their number already
             for build in builds:

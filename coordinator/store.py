@@ -1,7 +1,7 @@
 """Pipelines and builds in etcd: whole JSON values, changed only by compare-and-put."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -21,6 +21,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _MAX_RACES = 50
+_ONE_BY_ONE = 100
 
 # What is read of a stage's report; longer ones are cut, or refused where they are absurd.
 MAX_REPORT_BYTES = 512 * 1024
@@ -162,14 +163,24 @@ class BuildStore:
 
         One that cannot be read, as from a newer kontinuous, is in neither.
         """
-        unfinished, ended = [], {}
-        for entry in self._kv.list(keys.BUILDS):
-            match finished.get(entry.key) == entry.revision or self._is_finished(entry):
+        there = self._kv.revisions(keys.BUILDS)
+        ended = {key: revision for key, revision in there.items() if finished.get(key) == revision}
+        unfinished = []
+        for entry in self._entries([key for key in there if key not in ended]):
+            match self._is_finished(entry):
                 case True:
                     ended[entry.key] = entry.revision
                 case False:
                     unfinished.append(entry.key)
         return tuple(unfinished), ended
+
+    def _entries(self, wanted: Sequence[str]) -> Iterator[Entry]:
+        """These builds, those of them that are still there; many are not asked for one by one."""
+        if len(wanted) <= _ONE_BY_ONE:
+            yield from filter(None, map(self._kv.get, wanted))
+        else:
+            among = set(wanted)
+            yield from (entry for entry in self._kv.scan(keys.BUILDS) if entry.key in among)
 
     @staticmethod
     def _is_finished(entry: Entry) -> bool | None:

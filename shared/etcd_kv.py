@@ -23,9 +23,11 @@ Client = Any
 Message = Any
 
 CALL_TIMEOUT_S = 5.0
+PAGE = 100
+"""So many keys are read at once: their values have up to 512 KiB each."""
 
 _CHANNEL_OPTIONS = (
-    ("grpc.max_receive_message_length", -1),  # a list of builds has many values of up to 512 KiB
+    ("grpc.max_receive_message_length", -1),  # a page has many values of up to 512 KiB
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.keepalive_time_ms", 10_000),  # etcd allows one in 5 s; finds a peer that vanished without a word
@@ -53,7 +55,16 @@ class EtcdKeyValue:
 
     def list(self, prefix: str) -> tuple[Entry, ...]:
         """Read all keys below `prefix`, in key order; raises StoreError."""
+        return tuple(self.scan(prefix))
+
+    def scan(self, prefix: str) -> Iterator[Entry]:
+        """Yield all keys below `prefix` as they were at one moment, in key order; raises StoreError at any of them."""
         return self._snapshot(prefix)[0]
+
+    def revisions(self, prefix: str) -> dict[str, int]:
+        """The `mod_revision` of each key below `prefix`, in key order; raises StoreError."""
+        answer = self._call(lambda client: client.get_prefix_response(prefix, keys_only=True))
+        return {item.key.decode(): item.mod_revision for item in answer.kvs}
 
     def span(self, first: str, end: str) -> tuple[Entry, ...]:
         """Read the keys from `first` on that come before `end`, in key order; raises StoreError."""
@@ -88,10 +99,32 @@ class EtcdKeyValue:
                 self._client.close()
             self._client = None
 
-    def _snapshot(self, prefix: str) -> tuple[tuple[Entry, ...], int]:
-        """All entries below `prefix` and the store's revision at which this was so."""
-        answer = self._call(lambda client: client.get_prefix_response(prefix))
-        return tuple(_entry(item) for item in answer.kvs), int(answer.header.revision)
+    def _snapshot(self, prefix: str) -> tuple[Iterator[Entry], int]:
+        """All entries below `prefix`, read page by page as they are asked for, and the store's revision then."""
+        first = self._page(prefix, prefix, 0)
+        revision = int(first.header.revision)
+        return self._entries(prefix, first, revision), revision
+
+    def _entries(self, prefix: str, page: Message, revision: int) -> Iterator[Entry]:
+        yield from map(_entry, page.kvs)
+        while page.more:
+            page = self._page(prefix, page.kvs[-1].key + b"\0", revision)
+            yield from map(_entry, page.kvs)
+
+    def _page(self, prefix: str, start: str | bytes, revision: int) -> Message:
+        def ask(client: Client) -> Message:
+            from etcd3 import etcdrpc, utils
+
+            # Not by etcd3's own call, which takes a limit and a revision and asks for neither.
+            wanted = etcdrpc.RangeRequest(
+                key=utils.to_bytes(start),
+                range_end=utils.increment_last_byte(utils.to_bytes(prefix)),
+                limit=PAGE,
+                revision=revision,
+            )
+            return client.kvstub.Range(wanted, self._timeout_s, metadata=client.metadata)
+
+        return self._call(ask)
 
     def _write(
         self, key: str, value: bytes, guard: Callable[[Any], object], may_repeat: Callable[[Entry | None], bool]

@@ -12,7 +12,7 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 _LOOK_AT_STOP_EVERY_S = 0.2
 
-Snapshot = Callable[[], tuple[tuple[Entry, ...], int]]
+Snapshot = Callable[[], tuple[Iterator[Entry], int]]
 
 # gRPC streams and their messages carry no types.
 Stream = Any
@@ -54,8 +54,9 @@ class ResumingWatch:
         entries, revision = self._snapshot()
         if self._next:
             return
-        there = {entry.key for entry in entries}
+        there = set()
         for entry in entries:
+            there.add(entry.key)
             yield Change(entry.key, entry.value, entry.revision)
         for key in sorted(self._known - there):
             yield Change(key, None, revision)

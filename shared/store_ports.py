@@ -44,6 +44,12 @@ class KeyValue(GuardedKeys, Protocol):
     def list(self, prefix: str) -> tuple[Entry, ...]:
         """Read all keys below `prefix`, in key order."""
 
+    def scan(self, prefix: str) -> Iterator[Entry]:
+        """Yield what `list` reads, as it was at one moment, without having all of it in memory."""
+
+    def revisions(self, prefix: str) -> dict[str, int]:
+        """The `mod_revision` of each key below `prefix`, in key order, without reading the values."""
+
     def span(self, first: str, end: str) -> tuple[Entry, ...]:
         """Read the keys from `first` on that come before `end`, in key order."""
 

@@ -6,6 +6,7 @@ from threading import Event, Thread
 
 import pytest
 
+from shared.etcd_kv import PAGE
 from shared.store_ports import Change, Entry, KeyValue
 
 LIMIT_S = 20
@@ -72,6 +73,28 @@ def test_list_holds_many_large_values(key_value: KeyValue, prefix: str) -> None:
     assert [len(entry.value) for entry in key_value.list(prefix)] == [len(value)] * 10
 
 
+def test_a_scan_yields_what_was_there_when_it_began_and_a_list_too(key_value: KeyValue, prefix: str) -> None:
+    names = [f"{number:03d}" for number in range(2 * PAGE + 1)]
+    for name in names:
+        key_value.create(prefix + name, name.encode())
+    key_value.create(prefix.removesuffix("/") + "0", b"behind it")
+    found = key_value.scan(prefix)
+    first = next(found)
+    key_value.delete(prefix + names[-1])
+    key_value.replace(prefix + names[-2], b"changed", there(key_value.get(prefix + names[-2])).revision)
+    assert [(entry.key, entry.value) for entry in (first, *found)] == [(prefix + n, n.encode()) for n in names]
+    assert [entry.key for entry in key_value.list(prefix)] == [prefix + name for name in names[:-1]]
+    assert list(key_value.scan(prefix + "none")) == []
+
+
+def test_revisions_are_those_of_the_last_writes(key_value: KeyValue, prefix: str) -> None:
+    made = {prefix + name: key_value.create(prefix + name, b"1") for name in ("c", "a", "b")}
+    made[prefix + "c"] = key_value.replace(prefix + "c", b"2", made[prefix + "c"])
+    assert key_value.revisions(prefix) == made
+    assert list(key_value.revisions(prefix)) == sorted(made)
+    assert key_value.revisions(prefix + "none") == {}
+
+
 class Watched:
     """A watch that runs in a thread; `next` gives what it saw."""
 
@@ -112,6 +135,22 @@ def test_a_watch_begins_with_all_that_is_there(
     key_value.create(prefix + "a", b"1")
     watched = watch(prefix)
     assert [watched.next(), watched.next()] == [(prefix + "a", b"1"), (prefix + "b", b"2")]
+
+
+def test_a_watch_begins_with_many_keys_and_misses_no_write_that_comes_meanwhile(
+    key_value: KeyValue, prefix: str
+) -> None:
+    for number in range(PAGE + 1):
+        key_value.create(f"{prefix}{number:03d}", b"1")
+    stop = Event()
+    seen = key_value.watch(prefix, stop)
+    began = next(seen)
+    key_value.delete(f"{prefix}{PAGE:03d}")
+    rest = [next(seen) for _ in range(PAGE + 1)]
+    stop.set()
+    assert list(seen) == []
+    assert [change.key for change in (began, *rest)] == [f"{prefix}{n:03d}" for n in (*range(PAGE + 1), PAGE)]
+    assert [change.value for change in rest[-2:]] == [b"1", None]
 
 
 def test_a_watch_sees_writes_and_deletes_in_their_order(

@@ -1,7 +1,7 @@
 """Pipelines and builds as values in a store: numbers, races, reports that make no sense."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -190,6 +190,40 @@ def test_builds_are_sorted_without_reading_those_known_as_finished(store: BuildS
     known = {three: broken.revision}
     assert store.sort_builds(known) == ((two,), {one: ended.revision, **known})
     assert store.sort_builds({three: broken.revision - 1})[1] == {one: ended.revision}
+
+
+class ReadKeyValue(FakeKeyValue):
+    """Notes what is read by its key, and how often all is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+        self.scans = 0
+
+    def get(self, key: str) -> Entry | None:
+        self.read.append(key)
+        return super().get(key)
+
+    def scan(self, prefix: str) -> Iterator[Entry]:
+        self.scans += 1
+        return super().scan(prefix)
+
+
+def test_only_what_is_not_known_as_finished_is_read_to_sort_builds() -> None:
+    kv = ReadKeyValue()
+    store = BuildStore(kv)
+    store.create_pipeline(REPOSITORY, "")
+    for _ in range(150):
+        build = store.create_build(REPOSITORY, make)
+        store.replace_build(
+            store.build(REPOSITORY, build.number), replace(build, finished_at="2026-01-31T12:00:00.000Z")
+        )
+    running = keys.build_key(REPOSITORY, store.create_build(REPOSITORY, make).number)
+    kv.read.clear()
+    unfinished, finished = store.sort_builds({})
+    assert (unfinished, len(finished), kv.scans, kv.read) == ((running,), 150, 1, [])
+    assert store.sort_builds(finished) == (unfinished, finished)
+    assert (kv.scans, kv.read) == (1, [running])
 
 
 def test_reports_are_found_by_stage_and_attempt(store: BuildStore, kv: FakeKeyValue) -> None:

@@ -111,6 +111,10 @@ class FakeGitHub(StandIn):
         self._answers.repositories[made.full_name.lower()] = made
         return made
 
+    def remove(self, full_name: str) -> None:
+        """Delete a repository: nobody sees it any more."""
+        del self._answers.repositories[full_name.lower()]
+
     def rename(self, repository: FakeRepository, full_name: str) -> None:
         """Rename a repository, or transfer it: what is asked for under its old name is redirected to it from now on."""
         old = repository.full_name.lower()

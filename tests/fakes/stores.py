@@ -24,6 +24,12 @@ class FakeKeyValue:
         with self._changed:
             return tuple(self._entries[key] for key in sorted(self._entries) if key.startswith(prefix))
 
+    def scan(self, prefix: str) -> Iterator[Entry]:
+        return iter(self.list(prefix))
+
+    def revisions(self, prefix: str) -> dict[str, int]:
+        return {entry.key: entry.revision for entry in self.list(prefix)}
+
     def span(self, first: str, end: str) -> tuple[Entry, ...]:
         with self._changed:
             return tuple(self._entries[key] for key in sorted(self._entries) if first <= key < end)
