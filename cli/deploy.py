@@ -21,6 +21,7 @@ WORKLOADS = "deployments,statefulsets,jobs,pods"
 LABEL = "app.kubernetes.io/part-of=kontinuous"
 SETUP = "kontinuous-setup"
 LOOK_EVERY_S = 2.0
+KUSTOMIZATION = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
 NEEDED = (
     ("create", "namespaces", ""),
     ("create", "roles.rbac.authorization.k8s.io", NAMESPACE),
@@ -76,7 +77,7 @@ def _overlay(folder: Path, images: Path | None) -> Path:
     import yaml
 
     (folder / MANIFESTS.name).write_bytes(MANIFESTS.read_bytes())
-    whole = {**_printed(images), "resources": [MANIFESTS.name]}
+    whole = {**_printed(images), **KUSTOMIZATION, "resources": [MANIFESTS.name]}
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(whole))
     return folder
 

@@ -11,6 +11,7 @@ PYTHON, GO, NODE, RUST = "python:3.13", "golang:1.25", "node:24", "rust:1"
 
 _TEST_TARGET = re.compile(r"^test\s*:(?!=)", re.MULTILINE)
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
+_DOCKERFILES = ("Dockerfile", "Dockerfile.*", "*.Dockerfile")
 
 
 class Testing(NamedTuple):
@@ -60,7 +61,7 @@ def look_at(root: Path, paths: Sequence[PurePosixPath]) -> Project:
     """Look at a repository; `paths` are its files, relative to `root`."""
     files = Files(root, paths)
     name = _NOT_IN_A_NAME.sub("-", root.name.lower())[:LONGEST_NAME].strip("-") or "pipeline"
-    dockerfile = files.named("Dockerfile", "Dockerfile.*", "*.Dockerfile")
+    dockerfile = Files(root, [path for path in paths if path.suffix != ".dockerignore"]).named(*_DOCKERFILES)
     return Project(name, dockerfile, next(filter(None, (look(files) for look in _LOOKS)), None))
 
 
@@ -89,6 +90,8 @@ def _node(files: Files) -> Testing | None:
         script = json.loads(files.text("package.json") or "{}")["scripts"]["test"]
     except (ValueError, KeyError, TypeError):
         return None
+    if "no test specified" in str(script):  # what `npm init` writes
+        return None
     install = "npm ci" if "package-lock.json" in files else "npm install"
     command = ["sh", "-c", f"{install} && npm test"]
     return Testing(command, f"package.json has a script `test`: {script}", NODE, command, prefers_image=True)
@@ -103,6 +106,7 @@ def _python(files: Files) -> Testing | None:
         command, why = ["python", "-m", "pytest"], f"{needs} names pytest, and there is {found}"
     else:
         start = [] if _is_reached(files, found) else ["-s", str(found.parent)]
+        start += [] if found.name.startswith("test") else ["-p", "*_test.py"]
         command, why = ["python", "-m", "unittest", "discover", *start, "--verbose"], f"there is {found}"
     return Testing(command, why, PYTHON, _installing(files, command, bool(needs)), prefers_image=False)
 

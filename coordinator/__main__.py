@@ -7,6 +7,7 @@ import sys
 import threading
 
 from coordinator.allowed_namespaces import all_namespaces
+from coordinator.authority import trust_given_authority
 from coordinator.github import GitHub
 from coordinator.github_oauth import GitHubOAuth
 from coordinator.kube import KubeLauncher
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 def main() -> int:
     """Read the settings and serve until told to stop; returns the exit code."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    trust_given_authority(os.environ)
     try:
         serve(read_settings(os.environ))
     except KontinuousError as error:
@@ -64,7 +66,7 @@ def _oauth(settings: Settings) -> GitHubOAuth | None:
 
 
 def _make_bucket(objects: S3Objects, stopping: threading.Event) -> None:
-    """Make the bucket as soon as S3 answers; until then /readyz says what is missing."""
+    """Make the bucket as soon as S3 answers; until then its log says what is missing."""
     while not stopping.is_set():
         try:
             objects.make_bucket()

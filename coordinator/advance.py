@@ -282,4 +282,6 @@ def _is_leaving(stage: Stage | None, attempt: Attempt | None, seen: Observation)
         return False
     report = seen.reports.get((stage.id, attempt.number))
     since = seconds_between(attempt.finished_at, timestamp(seen.now)) or 0.0
-    return report is not None and report.status.final and since < LINGER_S
+    # A success is a stage's own word, also where the report that said it is not seen here yet.
+    said = attempt.status is Status.SUCCESS or (report is not None and report.status.final)
+    return said and since < LINGER_S

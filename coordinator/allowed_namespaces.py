@@ -32,5 +32,5 @@ def all_namespaces(rules: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
 
 def names_owner(pattern: str) -> bool:
     """Whether a repository pattern fits the repositories of one owner only."""
-    owner = pattern.split("/")[1:2]
-    return owner != [] and not set(owner[0]) & set("*?[")
+    parts = pattern.split("/")  # of a pattern with fewer, a wildcard before the owner's name would cover that, too
+    return len(parts) == 3 and not set(parts[1]) & set("*?[")

@@ -84,15 +84,17 @@ class DeliveryWorker:
     def _look_at(self, key: str) -> float | None:
         """Work on what is open of a commit; returns in how many seconds to look again, None where nothing is left."""
         repository = keys.repository_of_delivery(key)
-        while (delivery := self._records.read(key).open()) is not None:
+        while self._records.read(key).open() is not None:
             lane = self._tokens.lane(repository)
             wait_s = self._pauses.left_s(lane)
             if wait_s > 0:
                 return min(wait_s, self._settings.resync_s)  # the lane may be another by then
             holder = f"{self._name}-{os.urandom(4).hex()}"
-            if self._records.update(key, lambda r: r.held(holder, utc_now())).holder != holder:  # noqa: B023
+            claimed = self._records.update(key, lambda r: r.held(holder, utc_now()))  # noqa: B023
+            if claimed.holder != holder:
                 return HELD_S
-            again_s = self._carry_out(lane, repository, key, delivery, holder)
+            held = claimed.open()  # another may have taken it further since it was read
+            again_s = self._carry_out(lane, repository, key, held, holder) if held else None
             self._records.update(key, lambda r: r.released if r.holder == holder else r)  # noqa: B023
             if again_s is not None:
                 return again_s

@@ -47,10 +47,11 @@ class KubeLauncher:
         """Begins to watch. Raises InputError where no cluster is configured."""
         self._api = api or KubeApi()
         self._jobs = KubeJobs()
-        self._watches = [watch for namespace in sorted(set(namespaces)) for watch in self._watched(namespace)]
+        self._watches = {watch: name for name in sorted(set(namespaces)) for watch in self._watched(name)}
         self._events = KubeEvents(self._api, self._jobs)
         self._secrets: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._lock = Lock()
+        self.unlisted: frozenset[str] = frozenset()
 
     def close(self) -> None:
         """Stop watching; what runs in the cluster goes on."""
@@ -74,7 +75,9 @@ class KubeLauncher:
     def jobs(self) -> tuple[JobState, ...]:
         """All Jobs, asked for anew. Of a namespace that may not be read, what was known of it."""
         with ThreadPoolExecutor(8, "list") as pool:
-            tuple(pool.map(_list, self._watches))
+            listed = tuple(pool.map(_list, self._watches))
+        names = zip(self._watches.values(), listed, strict=True)
+        self.unlisted = frozenset(namespace for namespace, is_listed in names if not is_listed)
         states = (self._jobs.state(ref) for ref in self._jobs.refs())
         return tuple(state for state in states if state is not None)
 
@@ -100,17 +103,17 @@ class KubeLauncher:
         """Delete the Job in the foreground: its containers get SIGTERM and their grace, and it stays until they end."""
         seen = self._jobs.seen(job)
         if seen is None or not seen.job["metadata"].get("deletionTimestamp"):  # else it has been told
-            self._delete(_jobs_path(job.namespace), job.name, "Foreground")
+            _delete(self._api, _jobs_path(job.namespace), job.name, "Foreground")
 
     def remove(self, job: JobRef) -> None:
         """Delete the Job and its pod."""
-        self._delete(_jobs_path(job.namespace), job.name, "Background")
+        _delete(self._api, _jobs_path(job.namespace), job.name, "Background")
 
     def release(self, namespace: str, secret: str) -> None:
         """Delete a build's Secret."""
         with self._lock:
             self._secrets.pop((namespace, secret), None)
-        self._delete(_secrets_path(namespace), secret, "Background")
+        release_secret(self._api, namespace, secret)
 
     @contextmanager
     def follow(self, job: JobRef) -> Iterator[Iterator[bytes]]:
@@ -154,13 +157,6 @@ class KubeLauncher:
             return
         raise InfrastructureError(f"there is a Job {ref.name!r} in {ref.namespace!r} that is not kontinuous' own")
 
-    def _delete(self, path: str, name: str, propagation: str) -> None:
-        try:
-            self._api.call("DELETE", f"{path}/{name}", {"propagationPolicy": propagation})
-        except KubeError as error:
-            if error.status != NOT_FOUND:
-                raise
-
     def _news(self, ref: JobRef, seen: dict[JobRef, JobState]) -> Iterator[JobState]:
         state, last = self._jobs.state(ref), seen.get(ref)
         if state is None and last is not None:
@@ -171,13 +167,29 @@ class KubeLauncher:
             yield state
 
 
-def _list(watch: KubeWatch) -> None:
-    """Ask one namespace anew; one that is not there or that we have no right to is no reason to give up the others."""
+def release_secret(api: KubeApi, namespace: str, secret: str) -> None:
+    """Delete a build's Secret; absent is fine."""
+    _delete(api, _secrets_path(namespace), secret, "Background")
+
+
+def _delete(api: KubeApi, path: str, name: str, propagation: str) -> None:
+    try:
+        api.call("DELETE", f"{path}/{name}", {"propagationPolicy": propagation})
+    except KubeError as error:
+        if error.status != NOT_FOUND:
+            raise
+
+
+def _list(watch: KubeWatch) -> bool:
+    """Ask one namespace anew; returns whether it could be had. One that is not there or that we have no right to is no
+    reason to give up the others."""
     try:
         watch.list()
     except KubeError as error:
         if error.status not in REFUSED:
             raise
+        return False
+    return True
 
 
 def _jobs_path(namespace: str) -> str:

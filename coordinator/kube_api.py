@@ -54,6 +54,7 @@ class KubeApi:
         chosen = configuration or _found()
         chosen.connection_pool_maxsize = CONNECTIONS
         chosen.retries = False  # who asks decides what a failure means
+        chosen.proxy = None  # the environment's is for the way out of the cluster
         chosen.keep_alive = True  # a dead connection is noticed also where a log is silent for hours
         self._client = ApiClient(chosen)
         self._pace = pace or Pace(CALLS_A_SECOND, BURST)

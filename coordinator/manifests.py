@@ -153,17 +153,20 @@ def _pod_spec(
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_S,
         **({"securityContext": {"supplementalGroups": groups}} if any(g is not None for g in groups) else {}),
-        **_pull_secret(build, settings),
+        **_pull_secrets(build, settings),
         "containers": containers,
         "volumes": [part.volume for part in parts],
     }
 
 
-def _pull_secret(build: Build, settings: Settings) -> dict[str, Any]:
-    """The node's login at the internal registry, where it wants one."""
-    if not settings.registry_login.user:
-        return {}
-    return {"imagePullSecrets": [{"name": keys.build_secret_name(build.repository, build.number, build.run)}]}
+def _pull_secrets(build: Build, settings: Settings) -> dict[str, Any]:
+    """The node's logins: at the internal registry, where it wants one, and what the operator names.
+
+    A ServiceAccount's own are added to a pod only where it has none.
+    """
+    own = [keys.build_secret_name(build.repository, build.number, build.run)] if settings.registry_login.user else []
+    names = [*own, *settings.stage_pull_secrets]
+    return {"imagePullSecrets": [{"name": name} for name in names]} if names else {}
 
 
 def _uses_builder(stage: Stage) -> bool:

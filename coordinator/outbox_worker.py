@@ -141,6 +141,9 @@ class OutboxWorker(ABC, Generic[R, P]):
             wait_s, chosen = min((self._pauses.left_s(lane), n) for n, lane in enumerate(lanes))
             if wait_s > 0:
                 return min(wait_s, self._resync_s)  # the lane may be another by then
+            now = self._builds.build_now(key)
+            if now is None or now.revision != stored.revision:
+                continue  # lest what was true before is posted over what another coordinator has posted since
             again_s = self._post(key, build, Held(held.key, record, held.revision), posts[chosen], lanes[chosen])
             if again_s is not None:
                 return again_s

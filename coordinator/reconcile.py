@@ -60,6 +60,8 @@ class Reconciler:
         self._jobs = JobCache()
         self._actor = Actor(settings, self._builds, launcher, self._jobs)
         self._finished: dict[str, int] = {}  # builds that a resync saw as finished, with their revisions then
+        self._unsettled: set[str] = set()
+        self._unlisted: frozenset[str] = frozenset()
         self._worker = QueueWorker("reconciler", self._look_at, WORKERS, settings.resync_s)
         self._queue, self._stopping = self._worker.queue, self._worker.stopping
 
@@ -104,7 +106,9 @@ class Reconciler:
     def _list_jobs(self) -> None:
         self._jobs.begin_listing()
         listed_at = utc_now()
-        self._jobs.replace(self._launcher.jobs(), listed_at)
+        listing = self._launcher.jobs()
+        self._unlisted = self._launcher.unlisted
+        self._jobs.replace(listing, listed_at)
 
     def _look_at(self, key: str) -> None:
         listed_at = self._jobs.listed_at  # before the Jobs: what this listing saw is in them
@@ -112,22 +116,30 @@ class Reconciler:
         if not jobs and self._finished.get(key, -1) >= self._changes.revision(key):
             return  # at the start, the watches name every build that is kept
         stored = self._builds.build_at(key)
+        if stored is not None and not _knows_all(stored.value, jobs):
+            stored = self._builds.build_now(key)  # a Job of none of its attempts is stopped, unless the view is old
         if stored is None:
             self._actor.clear(key)
             return
         build = stored.value
-        if build.finished and not jobs:
+        if build.finished and not jobs and key not in self._unsettled:
             return
+        if build.pipeline.namespace in self._unlisted:
+            listed_at = None
         seen = Observation(self._reports(build, jobs), jobs, utc_now(), listed_at)
         step = advance(build, seen, self._limits)
         if _is_worth_writing(build, step.build) and not self._builds.replace_build(stored, step.build):
             self._queue.add(key)
             return
+        has_ended = step.build.finished and not build.finished
+        if has_ended:
+            log.info("%s build %d: %s %s", build.repository, build.number, step.build.status, step.build.reason)
+            self._metrics.build_ended(step.build)
         self._act(key, step)
         if step.look_again:
             self._queue.add(key, LOOK_AGAIN_S)
-        if step.build.finished and not build.finished:
-            self._end(step.build)
+        if has_ended and self._is_over_retention(build):
+            self._retention.apply(build.repository)
 
     def _reports(self, build: Build, jobs: Mapping[str, JobState]) -> Reports:
         """What was reported; asked for now where it decides that something was not."""
@@ -136,17 +148,22 @@ class Reconciler:
             return reports
         return self._builds.reports_now(build)
 
-    def _end(self, build: Build) -> None:
-        log.info("%s build %d: %s %s", build.repository, build.number, build.status, build.reason)
-        self._metrics.build_ended(build)
-        if self._changes.count(keys.builds_prefix(build.repository)) > self._settings.retention_builds:
-            self._retention.apply(build.repository)
+    def _is_over_retention(self, build: Build) -> bool:
+        return self._changes.count(keys.builds_prefix(build.repository)) > self._settings.retention_builds
 
     def _act(self, key: str, step: Step) -> None:
+        """Carry out the actions. Until all could be, the build is looked at again, also where it has ended."""
+        self._unsettled.add(key)
         for action in step.actions:
             again_s = self._actor.act(step.build, action)
             if again_s is not None:
                 self._queue.add(key, again_s)
+        self._unsettled.discard(key)
+
+
+def _knows_all(build: Build, jobs: Iterable[str]) -> bool:
+    """Whether each of these Jobs is of an attempt of the build."""
+    return {attempt.job for stage in build.stages for attempt in stage.attempts}.issuperset(jobs)
 
 
 def _says_enough(stage: Stage, reports: Reports, jobs: Mapping[str, JobState]) -> bool:

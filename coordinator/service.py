@@ -64,7 +64,7 @@ class Service:
         logs = LogReader(store, objects, launcher, feed.changes)
         self._builds = builds = Builds(store, source, settings)
         metrics = Metrics()
-        retention = Retention(store, objects, settings.retention_builds)
+        retention = Retention(store, objects, settings.retention_builds, launcher.release)
         self._reconciler = Reconciler(settings, kv, launcher, feed, retention, metrics)
         self._workers: list[StatusWorker | DeliveryWorker | NotificationWorker] = []
         if forge is not None:

@@ -52,6 +52,8 @@ class Settings:
     """The Docker engine that stages build with: unix:///path (mounted from the node) or tcp://host:port."""
     builder_tls: Mapping[str, str] = field(default_factory=dict, repr=False)
     """BUILDER_TLS_FILES → PEM text, for an engine at tcp:// that wants a client's certificate."""
+    stage_pull_secrets: tuple[str, ...] = ()
+    """Secrets of the pipeline's namespace that nodes pull with, beside the build's own."""
     docker_socket_group: int | None = None
     """The group that may write to the engine's socket."""
     catalogue: Mapping[str, StageType] = field(default_factory=dict)

@@ -96,6 +96,7 @@ class _Reader:
             default_timeout_s=self._number("STAGE_TIMEOUT_SECONDS", 3600),
             default_resources=self._stage_resources(),
             default_artifacts=self._stage_artifacts(),
+            stage_pull_secrets=tuple(self._environment.get("STAGE_PULL_SECRETS", "").split()),
             waiting_limit_s=self._number("WAITING_LIMIT_SECONDS", 300),
             job_ttl_s=self._number("JOB_TTL_SECONDS", 600),
             retention_builds=self._number("RETENTION_BUILDS", 100),

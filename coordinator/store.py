@@ -223,6 +223,15 @@ class BuildStore:
             raise NotFound(f"{repository} has no pipeline: create it first")
         return Stored(record, entry.revision)
 
+    def skip_numbers(self, count: int) -> None:
+        """Give out none of so many numbers of each pipeline, also of those that are deleted."""
+        for key in self._kv.revisions(keys.PIPELINES):
+            while entry := self._kv.get(key):
+                record = decode(PipelineRecord, entry.value)
+                skipped = replace(record, last_build=record.last_build + count)
+                if self._kv.replace(key, encode(skipped), entry.revision):
+                    break
+
     def next_number(self, repository: Repository) -> int:
         """Take the number of a new build, which is never given out again. Raises NotFound, and Conflict where the
         pipeline is being deleted."""

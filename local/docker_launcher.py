@@ -45,6 +45,8 @@ LOG_BYTES = 1 << 30  # what the containers' log driver keeps (local.pod_translat
 class DockerLauncher:
     """Implements `shared.ports.Launcher` on the engine at `engine_url`, for one `instance` on the Docker `network`."""
 
+    unlisted = frozenset[str]()
+
     live_log = LiveLog(LOG_BYTES, loses_returns=False)
 
     def __init__(

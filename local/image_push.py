@@ -25,11 +25,12 @@ CLUSTER = tuple(name for name in RECIPES if name not in ("base", "git", "program
 
 
 def kustomization(references: Mapping[str, str]) -> str:
-    """The part of a kustomization that puts these images (name → reference) in the place of `kontinuous/<name>`.
+    """The component of a kustomization that puts these images (name → reference) in the place of `kontinuous/<name>`.
 
     Stage images stand in the setting STAGE_IMAGES, which kustomize takes for a text: so it gets a patch.
     """
-    return "\n".join((*_images(references), *_stage_images(references))) + "\n"
+    kind = ("apiVersion: kustomize.config.k8s.io/v1alpha1", "kind: Component")
+    return "\n".join((*kind, *_images(references), *_stage_images(references))) + "\n"
 
 
 def _images(references: Mapping[str, str]) -> Iterator[str]:

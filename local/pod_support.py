@@ -35,8 +35,8 @@ _CONTAINER = {
         "capabilities": {"add": _WHOLE, "drop": _WHOLE},
         "privileged": (False,),
     },
-    # Requests are for a scheduler, and one machine has nothing to choose from.
-    "resources": {"limits": {"memory": _WHOLE, "cpu": _WHOLE}, "requests": _WHOLE},
+    # Requests are for a scheduler, and one machine has nothing to choose from; its engine limits no disk.
+    "resources": {"limits": {"memory": _WHOLE, "cpu": _WHOLE, "ephemeral-storage": _WHOLE}, "requests": _WHOLE},
     "lifecycle": {"postStart": {"exec": {"command": _WHOLE}}},
     "volumeMounts": [{"name": _WHOLE, "mountPath": _WHOLE, "readOnly": (True, False)}],
 }

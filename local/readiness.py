@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from coordinator.settings import Login
-from coordinator.setup.etcd_users import EtcdLogins, PasswordRefused, ready_with_users
+from coordinator.setup.etcd_users import EtcdLogins, PasswordRefused, trouble_with_users
 from local.containers import Running
 from local.home import Credentials
 from shared.errors import InfrastructureError
@@ -34,7 +34,7 @@ def _etcd_is_ready(port: int, credentials: Credentials) -> bool:
         Login("stage", credentials.etcd_stage_password),
     )
     try:
-        return ready_with_users(f"http://127.0.0.1:{port}", logins)
+        return not trouble_with_users(f"http://127.0.0.1:{port}", logins)
     except PasswordRefused as error:
         raise InfrastructureError(
             f"{error}: its data is from another time than credentials.json; delete both"

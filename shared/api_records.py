@@ -344,7 +344,7 @@ class User(TypedDict):
 
 
 class Health(TypedDict):
-    """That all is well."""
+    """That it works: `ok`, or what does not."""
 
     status: str
 

@@ -1,5 +1,6 @@
 """The files that a pipeline asks to keep: found by globs in the workspace and put into S3 under their own paths."""
 
+import fnmatch
 import glob
 import json
 import os
@@ -34,12 +35,43 @@ def find_artifacts(workspace: Path, globs: tuple[str, ...]) -> tuple[list[str], 
 
 
 def _expand(workspace: Path, pattern: str) -> Iterator[str]:
-    for match in glob.iglob(pattern, root_dir=workspace, recursive=True, include_hidden=True):
-        path = os.path.normpath(match)
+    for path in _matches(workspace, "", [part for part in pattern.split("/") if part not in ("", ".")]):
         if (workspace / path).is_dir() and not (workspace / path).is_symlink():
             yield from _files_below(workspace, path)
-        elif not match.endswith("/"):
+        elif not pattern.endswith("/"):
             yield path
+
+
+def _matches(workspace: Path, folder: str, parts: list[str]) -> Iterator[str]:
+    """The paths below a folder that the parts of a glob name, `**` for any folders. Other than Python's own `glob`, it
+    follows no link to a folder for `**`: two that lead to each other would be followed some 2^40 times."""
+    if not parts:
+        yield folder
+        return
+    part, rest = parts[0], parts[1:]
+    if part == "**":
+        for parent in _folders_below(workspace, folder) if rest else [folder]:
+            yield from _matches(workspace, parent, rest)
+    else:
+        names = fnmatch.filter(_names(workspace / folder), part) if glob.has_magic(part) else [part]
+        for path in (os.path.join(folder, name) for name in names):
+            if (workspace / path).is_dir() if rest else os.path.lexists(workspace / path):
+                yield from _matches(workspace, path, rest)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _folders_below(workspace: Path, folder: str) -> Iterator[str]:
+    for parent, folders, _ in os.walk(workspace / folder):
+        path = os.path.relpath(parent, workspace)
+        if path == ".":
+            folders[:] = [name for name in folders if name != ".git"]
+        yield "" if path == "." else path
 
 
 def _files_below(workspace: Path, folder: str) -> Iterator[str]:

@@ -33,6 +33,7 @@ _CHANNEL_OPTIONS = (
     ("grpc.keepalive_time_ms", 10_000),  # etcd allows one in 5 s; finds a peer that vanished without a word
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),  # a proxy of the environment's is for the way out of the cluster
 )
 
 

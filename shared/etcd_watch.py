@@ -57,6 +57,7 @@ class ResumingWatch:
         there = set()
         for entry in entries:
             there.add(entry.key)
+            self._known.add(entry.key)  # now: who hears of it is to hear of its end, though the list breaks off
             yield Change(entry.key, entry.value, entry.revision)
         for key in sorted(self._known - there):
             yield Change(key, None, revision)
@@ -86,7 +87,9 @@ class ResumingWatch:
         self._pause_s = _FIRST_PAUSE_S
         for event in response.events:
             yield self._change(event)
-        self._next = max(self._next, response.header.revision + 1)
+        if response.events:
+            # Not the header's revision, which is the store's: what is missing up to it may come in further responses.
+            self._next = max(self._next, response.events[-1].kv.mod_revision + 1)
 
     def _change(self, event: Message) -> Change:
         key = event.kv.key.decode()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Lock
 from typing import IO
@@ -25,6 +26,7 @@ _UNREACHABLE = (
 )
 _REFUSED = r"authentication failed|could not read (username|password)|returned error: 40[13]"
 _NO_REPOSITORY = r"repository .* not found|returned error: 404"
+_NOT_HTTP = r"transport '[^']*' not allowed"
 
 _BRANCHES = "+refs/heads/*:refs/remotes/origin/*"
 
@@ -86,7 +88,8 @@ class Checkout:
         with self._lock:
             self._cancelled.set()
             if self._child is not None:
-                os.killpg(self._child.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has just ended by itself
+                    os.killpg(self._child.pid, signal.SIGKILL)
 
     def _make_repository(self) -> None:
         """Make what `git init` makes, as gitrepository-layout(5) has it: it would be a process of 3 ms."""
@@ -123,12 +126,12 @@ class Checkout:
             )
             if code == 0:
                 return ""
-            if not _says(_UNREACHABLE, answer):
+            self._raise_for_access(answer)
+            if not self._is_unreachable(answer):
                 break
             if attempt == _TRIES:
                 raise InfrastructureError(f"{self._url} cannot be reached: {answer}")
             self._cancelled.wait(_PAUSE_S * attempt)
-        self._raise_for_access(answer)
         return answer or f"git fetch failed with exit code {code}"
 
     def _raise_for_access(self, answer: str) -> None:
@@ -136,6 +139,14 @@ class Checkout:
             raise InfrastructureError(f"{self._url} refuses our credentials: {answer}")
         if _says(_NO_REPOSITORY, answer):
             raise InputError(f"there is no repository at {self._url}, or it is hidden from us: {answer}")
+        if _says(_NOT_HTTP, answer):
+            raise InputError(f"only HTTP(S) addresses can be cloned, also those in .gitmodules: {answer}")
+
+    def _is_unreachable(self, answer: str) -> bool:
+        """Whether git complains of the way to a server; the names in the complaint are no part of that."""
+        for name in filter(None, (self._url, self._ref)):
+            answer = answer.replace(name, "")
+        return _says(_UNREACHABLE, answer)
 
     def _has_commit(self) -> bool:
         return self._git("cat-file", "-e", f"{self._commit}^{{commit}}")[0] == 0
@@ -144,7 +155,7 @@ class Checkout:
         code, answer = self._git(*arguments)
         if code != 0:
             self._raise_for_access(answer)
-            if _says(_UNREACHABLE, answer):
+            if self._is_unreachable(answer):
                 raise InfrastructureError(f"a server that {self._url} needs cannot be reached: {answer}")
             raise InfrastructureError(f"git {arguments[0]} failed with exit code {code}: {answer}")
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ class LogUploader:
         self._chunks: list[str] = []
         self._sent = 0
         self._complained = False
+        self._archived = False
         self._ending = Event()
         self._ended = Event()
         self._error: Exception | None = None
@@ -55,6 +57,8 @@ class LogUploader:
         self._deadline = deadline
         self._ending.set()
         while not self._ended.wait(min(1.0, deadline.left_s + 0.01)):
+            if deadline.left_s == 0 and self._archived:
+                return
             if deadline.left_s == 0:
                 raise StoreError("S3 did not take the log in time")
         if self._error is not None:
@@ -65,7 +69,9 @@ class LogUploader:
             store = self._open_store()
             self._send_chunks(store)
             keep_trying(lambda: self._archive(store), self._deadline)
-            keep_trying(lambda: store.delete(self._chunks), self._deadline)
+            self._archived = True
+            with suppress(StoreError):  # the archive is whole; chunks that stay go with the build
+                store.delete(self._chunks)
         except Exception as error:  # handed to the main thread, which raises it
             self._error = error
         finally:

@@ -19,6 +19,7 @@ SHORTEST = 4
 """Values of fewer bytes are not masked: they would make holes in everything."""
 
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
+_HTML_SAFE = str.maketrans({"&": r"\u0026", "<": r"\u003c", ">": r"\u003e"})
 _BASE64_WIDTHS = (76, 64)  # where `base64` of coreutils, and PEM files, break their lines
 _SHORTEST_WRAPPED = 8  # the last of such lines may be so short that it stands everywhere
 
@@ -57,11 +58,21 @@ def _encoded_forms(value: bytes) -> Iterator[bytes]:
         yield encoded
         yield encoded.translate(_URLSAFE)
     text = value.decode("utf-8", "surrogateescape")
-    for escaped in (quote(value, safe=""), quote(value), quote_plus(value)):
+    # The last two leave what JavaScript's encodeURIComponent and Go's net/url, for the part before a host, leave.
+    for escaped in (
+        quote(value, safe=""),
+        quote(value),
+        quote_plus(value),
+        quote(value, safe="!'()*"),
+        quote(value, safe="$&+,;="),
+    ):
         yield escaped.encode()
         yield _lower_escapes(escaped).encode()
     for ascii_only in (True, False):
-        yield json.dumps(text, ensure_ascii=ascii_only)[1:-1].encode("utf-8", "surrogateescape")
+        escaped = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+        # As it is, as Go writes it for HTML, and as PHP does.
+        for form in (escaped, escaped.translate(_HTML_SAFE), escaped.replace("/", "\\/")):
+            yield form.encode("utf-8", "surrogateescape")
 
 
 def _base64_forms(value: bytes) -> Iterator[bytes]:

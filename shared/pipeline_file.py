@@ -100,7 +100,7 @@ def _read_pipeline(root: Field, known_types: Mapping[str, ParamSchema]) -> Pipel
         stages=read_stages(stages, known_types) if stages else (),
         match_labels=match_labels,
         template_name=template_metadata.text("name", value_formats.dns_name),
-        labels=labels,
+        labels=labels or match_labels,
         notif=_read_notifications(notif) if notif else (),
     )
 

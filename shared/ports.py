@@ -84,6 +84,9 @@ class Launcher(Protocol):
         """Start a Job (with the Secrets it needs from us); one that exists already under this name and with
         our labels is taken as launched. Returns once the Job is accepted, not when it runs."""
 
+    unlisted: frozenset[str]
+    """The namespaces of which the last `jobs` could not say whether a Job is there."""
+
     def jobs(self) -> tuple[JobState, ...]:
         """All Jobs of ours that are there."""
 

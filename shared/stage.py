@@ -7,6 +7,7 @@ Python side: here is only what is needed until the clone runs, and beside that t
 
 import gc
 import os
+import signal
 import sys
 import tempfile
 from contextlib import AbstractContextManager, nullcontext
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from shared import keys
-from shared.errors import EXIT_INFRASTRUCTURE, KontinuousError
+from shared.errors import EXIT_INFRASTRUCTURE, EXIT_INTERRUPTED, KontinuousError
 from shared.git import Checkout
 from shared.stage_input import Folders, StageInput, read_input
 from shared.workspace import ClonedWorkspace
@@ -42,6 +43,9 @@ def run_stage(
     the stage ends: this function never returns, so a `with` around its call would not be. Only the main thread may
     call this.
     """
+    # To a container's first process the kernel gives no signal that it does not handle; until `Interruption` does,
+    # nothing has begun that would have to be ended.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(EXIT_INTERRUPTED))
     gc.set_threshold(_GARBAGE_FROM)
     try:
         with around or nullcontext():

@@ -120,7 +120,9 @@ class StageLife:
             if outcome.status is ReportStatus.SUCCESS:
                 raise InfrastructureError(f"the artifacts could not be kept: {error}") from error
             self._run.warn(f"the artifacts could not be kept: {error}")
-            return []
+        except Interrupted:  # how the work ended, stays
+            self._run.warn("the stage was told to stop while it kept artifacts: not all are there")
+        return []
 
     def _failed(self, error: BaseException) -> Outcome:
         if self._interruption.requested:

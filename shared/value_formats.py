@@ -16,10 +16,13 @@ MAX_TIMEOUT_S = 24 * 3600
 
 # What loaders, interpreters, git and HTTP libraries take from their environment.
 _STEERS = re.compile(
-    r"(LD_|DYLD_|GIT_|PYTHON|NODE_|PERL|RUBY|JAVA_|JDK_|GCONV_|SSL_|CURL_|REQUESTS_|PROTOCOL_BUFFERS_).*"
-    r"|PATH|HOME|TMPDIR|SHELL|ENV|BASH_ENV|IFS|.*_PROXY",
+    r"(LD_|DYLD_|GIT_|PYTHON|NODE_|NPM_|PERL|RUBY|GEM_|BUNDLE_|_?JAVA_|JDK_|MAVEN_|GRADLE_|DOTNET_|CORECLR_|PHP|LUA_"
+    r"|GLIBC_|GCONV_|MALLOC_|OPENSSL_|SSL_|CURL_|WGET|REQUESTS_|PROTOCOL_BUFFERS_|XDG_|BASH).*"
+    r"|PATH|HOME|TMPDIR|SHELL|SHELLOPTS|ENV|IFS|PS[0-4]|PROMPT_COMMAND|CDPATH|GLOBIGNORE|LOCPATH|NLSPATH|CLASSPATH"
+    r"|EDITOR|VISUAL|PAGER|BROWSER|TERMINFO|HOSTALIASES|(RES|TAR|GREP)_OPTIONS|.*_PROXY",
     re.IGNORECASE,
 )
+_VARIABLE = r"[A-Za-z_][-A-Za-z0-9_.]*"
 
 _LABEL_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -116,6 +119,8 @@ def param_name(text: str) -> str:
 
 def variable_name(text: str) -> str:
     """The name of a param that becomes a variable of a container with our credentials in it."""
+    if not re.fullmatch(_VARIABLE, text):  # a shell takes some of the others for functions
+        return "must be letters, digits, underscores, dashes and dots, and not begin with a digit"
     return "would steer the stage's own programs; give it another name" if _STEERS.fullmatch(text) else ""
 
 

@@ -55,6 +55,8 @@ class Engine:
         from docker import APIClient
 
         address = docker_host or MOUNTED_SOCKET
+        if not docker_host and not Path(MOUNTED_SOCKET.removeprefix("unix://")).exists():
+            raise EngineError("there is no Docker engine: the coordinator's setting BUILDER_ADDRESS names none")
         with _engine_errors(address):
             client = APIClient(base_url=address, version="auto", timeout=_SILENCE_S, tls=_tls(address) or False)
         try:

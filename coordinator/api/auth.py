@@ -56,6 +56,8 @@ def _identity(payload: dict[str, Any], secret: bytes) -> Identity:
     token = _access_token(first, login, secret) if isinstance(first, dict) else None
     if not isinstance(token, str) or not token:
         raise HttpError(401, "bad_token", 'the token\'s payload has no {"identities": [{"access_token": …}]}')
+    if not (token.isascii() and token.isprintable()):
+        raise HttpError(401, "bad_token", "the access_token in the token has a line's end or another odd letter in it")
     return Identity(token, login)
 
 
@@ -96,7 +98,9 @@ class AuthPlugin:
             return callback
 
         def checked(*args: Any, **kwargs: Any) -> Any:
-            header = bottle.request.get_header("Authorization", "")
+            header = bottle.request.environ.get(
+                "HTTP_AUTHORIZATION", ""
+            )  # Bottle's own getter fails at what is no UTF-8
             bottle.request.environ[IDENTITY] = identify(header, self._secret)
             return callback(*args, **kwargs)
 

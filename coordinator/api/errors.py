@@ -77,7 +77,7 @@ def _describe(res: Any) -> tuple[int, str, str, list[str]]:
         return int(res.status_code), code_of(res.status_line), str(res.body), []
     if isinstance(error, KontinuousError):
         return describe(error)
-    log.error("a request failed: %r", error)  # Bottle has written the trace
+    log.error("a request failed: %s", type(error).__name__)  # Bottle has written the trace
     return 500, "internal", INTERNAL, []
 
 

@@ -70,23 +70,33 @@ def read_bytes(most: int) -> bytes:
 
 @contextmanager
 def _in_time() -> Iterator[None]:
-    """End what is read of the connection after BODY_S: a limit for each read would let single bytes trickle in for
-    ever. Raises HttpError 408, whatever else the cut body led to."""
-    connection, late = bottle.request.environ[SOCKET], Event()
+    """Read a body within BODY_S. Raises HttpError 408, whatever else the cut body led to."""
+    with cut_after(bottle.request.environ[SOCKET], BODY_S) as late:
+        try:
+            yield
+        finally:
+            if late.is_set():
+                raise _too_late()
+
+
+@contextmanager
+def cut_after(connection: socket.socket, limit_s: float) -> Iterator[Event]:
+    """End what is read of a connection after a time, and say so in the event: a limit for each read would let single
+    bytes trickle in for ever."""
+    late = Event()
 
     def cut() -> None:
         late.set()
         with suppress(OSError):  # its other end has left
             connection.shutdown(socket.SHUT_RD)
 
-    timer = Timer(BODY_S, cut)
+    timer = Timer(limit_s, cut)
+    timer.daemon = True
     timer.start()
     try:
-        yield
+        yield late
     finally:
         timer.cancel()
-        if late.is_set():
-            raise _too_late()
 
 
 def _too_late() -> HttpError:

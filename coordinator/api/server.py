@@ -4,6 +4,7 @@ import socket
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 from weakref import WeakSet
 
@@ -31,7 +32,7 @@ from coordinator.api import (
 from coordinator.api.auth import AuthPlugin
 from coordinator.api.callers import Callers
 from coordinator.api.errors import JsonBottle, code_of, error_body
-from coordinator.api.requests import PIECE_BYTES, SOCKET
+from coordinator.api.requests import PIECE_BYTES, SOCKET, cut_after
 from coordinator.api.streams import Streams
 from coordinator.artifact_reader import ArtifactReader
 from coordinator.builds import Builds
@@ -53,6 +54,9 @@ from shared.store_ports import KeyValue, ObjectStore
 
 STOP_S = 3
 MAX_REQUEST_BYTES = 32 * 1024 * 1024
+MAX_HEAD_BYTES = 64 * 1024
+HEAD_S = 10.0
+"""How long the headers of a request may take, however they trickle in."""
 BACKLOG = 512
 """Of so many callers who come at once the kernel keeps the connections until they are taken."""
 
@@ -109,6 +113,13 @@ def make_app(parts: Parts) -> JsonBottle:
 class _Request(HTTPRequest):
     """A request whose refusal by cheroot itself, before any route, is JSON too."""
 
+    _late: Event | None = None
+
+    def parse_request(self) -> None:
+        """Read the request's line and headers, within HEAD_S."""
+        with cut_after(self.conn.socket, HEAD_S) as self._late:
+            super().parse_request()
+
     def read_request_headers(self) -> bool:
         """Refuse a negative length too: cheroot would read all that comes, whatever its limit is."""
         right: bool = super().read_request_headers()  # type: ignore[no-untyped-call]
@@ -127,6 +138,8 @@ class _Request(HTTPRequest):
     def simple_response(self, status: object, msg: str | bytes = "") -> None:
         """Answer what is no request, or is too large; the connection ends with it."""
         message = msg.decode(errors="replace") if isinstance(msg, bytes) else msg
+        if self._late is not None and self._late.is_set():
+            status, message = "408 Request Timeout", f"the headers did not come within {HEAD_S:.0f} s"
         body = error_body(code_of(str(status)), message or str(status), []).encode()
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         self.close_connection = True
@@ -159,6 +172,7 @@ class HttpServer:
             shutdown_timeout=STOP_S,
         )
         self._server.max_request_body_size = MAX_REQUEST_BYTES
+        self._server.max_request_header_size = MAX_HEAD_BYTES
         self._server.ConnectionClass = self._connect
         self._server.gateway = _Gateway
         self._connections: WeakSet[_Connection] = WeakSet()

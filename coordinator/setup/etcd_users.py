@@ -30,8 +30,8 @@ class EtcdLogins:
     stage: Login
 
 
-def ready_with_users(url: str, logins: EtcdLogins) -> bool:
-    """Say whether etcd at `url` answers, with authentication on; a new one gets its users at once.
+def trouble_with_users(url: str, logins: EtcdLogins) -> str:
+    """Why etcd at `url` does not answer, or "" where it does, with authentication on; a new one gets its users at once.
 
     Raises PasswordRefused, or InfrastructureError where etcd refuses to make a user.
     """
@@ -41,12 +41,12 @@ def ready_with_users(url: str, logins: EtcdLogins) -> bool:
         problem = _authenticate(url, logins.coordinator)
         if "authentication is not enabled" in problem:
             _set_up(url, logins)
-            return True
-    except RequestException:
-        return False
+            return ""
+    except RequestException as error:
+        return str(error)
     if "authentication failed" in problem:
         raise PasswordRefused(f"etcd at {url} refuses the password of its user {logins.coordinator.user}")
-    return not problem
+    return problem
 
 
 def _authenticate(url: str, login: Login) -> str:
@@ -57,8 +57,10 @@ def _call(url: str, method: str, body: dict[str, Any]) -> str:
     """Make one call; returns "" or the text of etcd's refusal."""
     import requests
 
-    answer = requests.post(f"{url}/v3/auth/{method}", json=body, timeout=CALL_S)
-    return "" if answer.ok else answer.text
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy of the environment's is for the way out of the cluster
+        answer = session.post(f"{url}/v3/auth/{method}", json=body, timeout=CALL_S)
+        return "" if answer.ok else answer.text
 
 
 def _set_up(url: str, logins: EtcdLogins) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from coordinator.setup.builder_secrets import make_builder_secrets
-from coordinator.setup.etcd_users import ready_with_users
+from coordinator.setup.etcd_users import trouble_with_users
 from coordinator.setup.own_secrets import OwnSecrets, etcd_logins, make_own_secrets
 from coordinator.setup.plan import Plan
 from coordinator.setup.secret_api import Secrets
@@ -42,7 +42,7 @@ def make_etcd_users(plan: Plan, own: OwnSecrets, limit_s: float = STORE_READY_S)
         return
     _wait(
         f"etcd at {plan.kv_address}",
-        lambda: ready_with_users(f"http://{plan.kv_address.removeprefix('http://')}", logins),
+        lambda: trouble_with_users(f"http://{plan.kv_address.removeprefix('http://')}", logins),
         limit_s,
     )
 
@@ -57,22 +57,23 @@ def make_bucket(plan: Plan, own: OwnSecrets, limit_s: float = STORE_READY_S) -> 
         region=plan.s3_region,
     )
 
-    def made() -> bool:
+    def trouble() -> str:
         try:
             objects.make_bucket()
         except StoreRefused:
             raise
-        except StoreError:
-            return False
-        return True
+        except StoreError as error:
+            return str(error)
+        return ""
 
-    _wait(f"S3 at {plan.s3_url}", made, limit_s)
+    _wait(f"S3 at {plan.s3_url}", trouble, limit_s)
 
 
-def _wait(what: str, is_ready: Callable[[], bool], limit_s: float) -> None:
+def _wait(what: str, trouble: Callable[[], str], limit_s: float) -> None:
+    """Wait until there is no `trouble` any more; what it was last is told where that takes too long."""
     log.info("waiting for %s", what)
     deadline = time.monotonic() + limit_s
-    while not is_ready():
+    while last := trouble():
         if time.monotonic() > deadline:
-            raise InfrastructureError(f"{what} did not answer within {limit_s:.0f} s")
+            raise InfrastructureError(f"{what} did not answer within {limit_s:.0f} s: {last}")
         time.sleep(POLL_S)

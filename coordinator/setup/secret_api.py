@@ -52,6 +52,7 @@ class KubernetesSecrets:
         except OSError as error:
             raise InfrastructureError(f"this is no pod with a service account: {error}") from error
         session = requests.Session()
+        session.trust_env = False  # neither a proxy nor an authority of the environment's is for the API server
         session.mount("https://", HTTPAdapter(max_retries=_RETRY))
         session.headers["Authorization"] = f"Bearer {token}"
         session.verify = str(ACCOUNT / "ca.crt")

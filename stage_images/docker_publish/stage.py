@@ -10,7 +10,7 @@ from shared.json_value import Json
 from stage_images._docker import Engine, RegistryError
 from stage_images._events import Write
 from stage_images._registry import Credentials, Trouble
-from stage_images.docker_publish.target import Target, credentials_of, tags_of, target_of
+from stage_images.docker_publish.target import Target, credentials_of, familiar, tags_of, target_of
 
 if TYPE_CHECKING:
     from shared.stage_run import StageRun
@@ -74,7 +74,7 @@ class _Publication:
                 digest = self.engine.push(self.target.repository, tag, self.credentials, self.write)
             except RegistryError as error:
                 raise _judged(error) from error
-            if f"{self.target.repository}@{digest}" in self.engine.digests(self.source):
+            if familiar(f"{self.target.repository}@{digest}") in map(familiar, self.engine.digests(self.source)):
                 return digest
         raise InfrastructureError(
             f"other builds keep moving the tag {self.target.repository}:{tag} in the Docker engine"

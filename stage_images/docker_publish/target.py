@@ -41,6 +41,14 @@ def target_of(params: Mapping[str, Json]) -> Target:
     return Target(registry, name)
 
 
+def familiar(name: str) -> str:
+    """An image's name as an engine lists it: without Docker Hub's host, and without the folder of its own images."""
+    for host in ("docker.io/", "index.docker.io/"):
+        if name.startswith(host):
+            return name.removeprefix(host).removeprefix("library/")
+    return name
+
+
 def tags_of(context: StageContext) -> list[str]:
     """The tags to publish: the commit in full, the branch or tag it was built from, and `latest`.
 

@@ -47,6 +47,8 @@ CASES = [
     (["test_a.py"], {}, unittest()),
     (["tests/__init__.py", "tests/test_a.py"], {}, unittest()),
     (["tests/test_a.py"], {}, unittest("-s", "tests")),
+    (["a_test.py"], {}, unittest("-p", "*_test.py")),
+    (["tests/a_test.py"], {}, unittest("-s", "tests", "-p", "*_test.py")),
     (["tests/test_a.py"], {"pyproject_toml": "[project]\n[tool.pytest.ini_options]", "requirements_txt": "x"}, PYTEST),
     (["go.mod"], {"Makefile": "test: build\n\ttrue\n"}, {"image": "golang:1.25", "command": ["make", "test"]}),
     (["go.mod"], {"Makefile": "test := x\nlatest:\n"}, GO_TEST),

@@ -332,3 +332,26 @@ def test_an_outage_of_etcd_is_waited_for(intake: Intake) -> None:
     wait_for(lambda: not intake.kv.down)
     intake.done(sha)
     assert intake.builds_of(sha) == [1]
+
+
+def test_a_coordinator_that_stalls_before_its_claim_makes_no_second_build(github: FakeGitHub) -> None:
+    intake = Intake(github)
+    sha = intake.push()
+    key = keys.delivery_key(intake.repository, sha)
+
+    def worker() -> DeliveryWorker:
+        source = GitHub(github.url, (2, 2))
+        builds = Builds(intake.store, source, intake.settings)
+        return DeliveryWorker(intake.settings, intake.kv, intake.store, builds, source, source)
+
+    fast, slow = worker(), worker()
+    lane = slow._tokens.lane
+
+    def stalled(repository: Repository) -> str:
+        slow._tokens.lane = lane  # type: ignore[method-assign]
+        fast._look_at(key)
+        return lane(repository)
+
+    slow._tokens.lane = stalled  # type: ignore[method-assign]
+    slow._look_at(key)
+    assert len(intake.builds_of(sha)) == 1

@@ -415,6 +415,9 @@ def test_nodes_pull_with_the_builds_secret_where_the_registry_wants_a_login() ->
     with_login = manifest(made, 0, settings(registry_login=Login("r", "pw")))["spec"]["template"]["spec"]
     assert with_login["imagePullSecrets"] == [{"name": SECRET}]
     assert "imagePullSecrets" not in manifest(made, 0)["spec"]["template"]["spec"]
+    further = settings(registry_login=Login("r", "pw"), stage_pull_secrets=("private", "mirror"))
+    named = [each["name"] for each in manifest(made, 0, further)["spec"]["template"]["spec"]["imagePullSecrets"]]
+    assert named == [SECRET, "private", "mirror"]
 
 
 def test_a_manifest_shares_nothing_with_the_build_it_is_made_of() -> None:

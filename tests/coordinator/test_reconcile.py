@@ -3,19 +3,21 @@ coordinator."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import Any
 
 from coordinator.advance import TAKEOVER_S, Observation, advance
 from coordinator.reconcile import JOB_NEWS_S
 from coordinator.verdict import Limits
 from shared import keys
-from shared.clock import utc_now
+from shared.clock import timestamp, utc_now
 from shared.errors import InfrastructureError, InputError
 from shared.model import Build, StageSpec
-from shared.ports import ContainerEnd, JobPhase, JobRef
+from shared.ports import ContainerEnd, JobPhase, JobRef, Manifest
 from shared.status import Fault, ReportStatus, Status
-from shared.store_ports import Change, Entry
-from tests.coordinator.samples import BUILD, IMAGE, PUBLISH, REPOSITORY, TEST
+from shared.store_ports import Change, Entry, KeyValue
+from tests.coordinator.samples import BUILD, IMAGE, PUBLISH, REPOSITORY, TEST, with_attempt
 from tests.coordinator.world import FlakyKeyValue, PlayedStage, World, context_of, stored
 from tests.fakes.fake_launcher import FakeLauncher
 from tests.fakes.stores import FakeKeyValue
@@ -504,3 +506,116 @@ def test_of_two_coordinators_one_launches_what_it_decided_on(world: World) -> No
     for each in made:
         world.finished(each)
     assert len(world.launcher.launches) == len(set(world.launcher.launches)) == 24
+
+
+class LaggingKeyValue(FakeKeyValue):
+    """A store whose watches say nothing for a while to one of its coordinators."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = threading.Event()
+
+    def lagging(self) -> KeyValue:
+        """The same store, as the one coordinator sees it."""
+        return Lagging(self)
+
+
+class Lagging:
+    def __init__(self, kv: LaggingKeyValue) -> None:
+        self._kv = kv
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kv, name)
+
+    def watch(self, prefix: str, stop: threading.Event) -> Iterator[Change]:
+        for change in self._kv.watch(prefix, stop):
+            while self._kv.held.is_set() and not stop.wait(0.005):
+                pass
+            yield change
+
+
+def test_a_coordinator_whose_watches_lag_stops_no_job_of_anothers() -> None:
+    kv = LaggingKeyValue()
+    world = World(kv=kv, resync_s=30.0)
+    built, published = threading.Event(), Door()
+
+    def ends_as_a_kubelet_sees_it(stage: PlayedStage) -> None:
+        assert built.wait(20)
+        stage.report(ReportStatus.SUCCESS, result={"image": IMAGE})
+        time.sleep(1.5)
+        stage.exit()
+
+    world.plays |= {"build": ends_as_a_kubelet_sees_it, "publish": published}
+    world.play()
+    world.coordinate(kv.lagging())
+    world.coordinate()
+    made = world.start(BUILD, PUBLISH)
+    world.job_runs(made, "build")
+    time.sleep(0.5)  # both have looked at it
+    kv.held.set()
+    built.set()
+    ref = world.job_runs(made, "publish")
+    time.sleep(0.5)  # so has the one that knows of no such attempt
+    assert ref not in world.launcher.cancelled
+    published.open()
+    assert world.finished(made).status is Status.SUCCESS
+    kv.held.clear()
+    world.close()
+
+
+class RefusingLauncher(FakeLauncher):
+    """Takes Secrets and no Job, and fails to remove the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: set[tuple[str, str]] = set()
+        self.failures = 1
+
+    def launch(self, job: Manifest, secrets: Iterable[Manifest]) -> None:
+        made = [*secrets]
+        self.kept |= {(each["metadata"]["namespace"], each["metadata"]["name"]) for each in made}
+        raise InputError("Kubernetes refuses the Job")
+
+    def release(self, namespace: str, secret: str) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise InfrastructureError("the Kubernetes API does not answer")
+        super().release(namespace, secret)
+        self.kept.discard((namespace, secret))
+
+
+def test_a_secret_that_could_not_be_removed_is_removed_later_and_the_builds_end_is_counted() -> None:
+    launcher = RefusingLauncher()
+    world = World(launcher=launcher, resync_s=30.0)
+    world.coordinate()
+    made = world.start(BUILD)
+    assert world.finished(made).status is Status.FAIL
+    wait_for(lambda: not launcher.kept, 10)
+    assert b'kontinuous_builds_total{status="FAIL"} 1' in world.metrics.text()
+    world.close()
+
+
+def test_a_build_that_is_removed_while_its_last_job_ends_leaves_no_secret(world: World) -> None:
+    reconciler = world.coordinate()
+    made = world.start(BUILD)
+    world.finished(made)
+    reconciler._retention.remove(world.now(made))
+    secret = keys.build_secret_name(made.repository, made.number, made.run)
+    assert (made.pipeline.namespace, secret) in world.launcher.released
+
+
+def test_a_job_in_a_namespace_that_cannot_be_listed_has_not_vanished() -> None:
+    launcher = FakeLauncher()
+    world = World(launcher=launcher, resync_s=0.2)
+    made = world.start(BUILD)
+    ago = timestamp(utc_now() - timedelta(seconds=60))
+    running = with_attempt(made, "build", launched_at=ago, created_at=ago, status=Status.RUNNING)
+    world.store.update_build(made.repository, made.number, lambda _: running)
+    launcher.unlisted = frozenset({made.pipeline.namespace})
+    world.coordinate()
+    time.sleep(1)
+    assert world.now(made).stages == running.stages
+    launcher.unlisted = frozenset()
+    first = wait_for(lambda: a if (a := world.now(made).stages[0].attempts[0]).status.finished else None)
+    assert "its Job vanished" in first.reason
+    world.close()

@@ -16,6 +16,10 @@ OTHER = Repository("local", "ab12", "other")
 DONE = "2026-01-31T12:00:00.000Z"
 
 
+def nothing(namespace: str, secret: str) -> None:
+    """No Secret is there to be removed."""
+
+
 @pytest.fixture
 def store() -> BuildStore:
     return BuildStore(FakeKeyValue())
@@ -45,7 +49,7 @@ def numbers(store: BuildStore, repository: Repository = REPOSITORY) -> list[int]
 def test_the_newest_finished_builds_and_all_unfinished_ones_stay(store: BuildStore, objects: FakeObjects) -> None:
     fill(store, objects, REPOSITORY, [True, False, True, True, False, True])
     fill(store, objects, OTHER, [True, True, True])
-    Retention(store, objects, keep=2).apply(REPOSITORY)
+    Retention(store, objects, keep=2, release=nothing).apply(REPOSITORY)
     assert numbers(store) == [6, 5, 4, 2]
     assert numbers(store, OTHER) == [3, 2, 1]
     for number in (1, 3):
@@ -66,12 +70,12 @@ def test_a_build_stays_until_its_objects_are_gone(store: BuildStore) -> None:
     objects = StuckObjects()
     fill(store, objects, REPOSITORY, [True, True])
     with pytest.raises(StoreError):
-        Retention(store, objects, keep=1).apply(REPOSITORY)
+        Retention(store, objects, keep=1, release=nothing).apply(REPOSITORY)
     assert numbers(store) == [2, 1]
 
 
 def test_nothing_is_removed_while_there_are_few(store: BuildStore, objects: FakeObjects) -> None:
     fill(store, objects, REPOSITORY, [True, True])
     before = store.build(REPOSITORY, 1)
-    Retention(store, objects, keep=2).apply(REPOSITORY)
+    Retention(store, objects, keep=2, release=nothing).apply(REPOSITORY)
     assert store.build(REPOSITORY, 1) == replace(before)

@@ -101,6 +101,11 @@ def test_where_notifications_may_go_and_for_how_long_they_are_tried(read: ReadSe
     assert (settings.notification_hosts, settings.notification_limit_s) == (("chat.corp", "*.example.com"), 60)
 
 
+def test_secrets_to_pull_with_are_named_with_spaces_between(read: ReadSettings) -> None:
+    assert read().stage_pull_secrets == ()
+    assert read(STAGE_PULL_SECRETS="private  mirror").stage_pull_secrets == ("private", "mirror")
+
+
 def test_an_oauth_app_has_an_id_and_a_secret(read: ReadSettings) -> None:
     assert (read().github_client_id, read().login_s) == ("", 7 * 24 * 3600)
     settings = read(

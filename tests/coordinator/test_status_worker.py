@@ -269,3 +269,23 @@ def test_a_change_that_says_nothing_new_to_github_is_passed_over(outbox: Outbox)
     assert key not in outbox.kv.reads
     outbox.finish(made)
     outbox.wait(kontinuous="success")
+
+
+def test_an_old_view_of_a_build_posts_nothing_over_its_end(github: FakeGitHub) -> None:
+    outbox = Outbox(github)
+    made = outbox.start()
+    key = keys.build_key(made.repository, made.number)
+    feed = BuildFeed(outbox.kv)
+    lagging = StatusWorker(outbox.settings, outbox.kv, feed, GitHub(github.url, (1, 1)))
+    feed.builds.build_at(key)  # as its watch has shown it last: running
+    outbox.work()
+    outbox.wait(kontinuous="pending")
+    outbox.finish(made)
+    outbox.wait(kontinuous="success")
+    outbox.settled(made)
+    lagging._look_at(key)
+    assert [each["state"] for each in github.history(outbox.sha) if each["context"] == CONTEXT] == [
+        "pending",
+        "success",
+    ]
+    outbox.close()

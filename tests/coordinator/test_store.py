@@ -106,6 +106,19 @@ def test_a_page_of_builds_is_read_without_the_others_also_over_a_gap() -> None:
     assert len(kv.spans) < 20
 
 
+def test_numbers_can_be_skipped_also_those_of_pipelines_that_are_deleted(store: BuildStore) -> None:
+    gone = Repository("github.com", "acme", "gone")
+    store.create_pipeline(gone, "")
+    store.next_number(gone)
+    store.delete_pipeline(gone)
+    store.create_build(REPOSITORY, make)
+    store.skip_numbers(1000)
+    assert store.create_build(REPOSITORY, make).number == 1002
+    assert [each.number for each in store.builds_before(REPOSITORY, None, 5)] == [1002, 1]
+    store.create_pipeline(gone, "")
+    assert store.next_number(gone) == 1002
+
+
 def test_a_number_is_never_given_out_again(store: BuildStore) -> None:
     store.delete_build(store.create_build(REPOSITORY, make))
     assert store.create_build(REPOSITORY, make).number == 2

@@ -22,7 +22,7 @@ from shared.ports import ContainerEnd, JobPhase, JobRef
 from shared.stage_contract import StageContext, StageReport
 from shared.stage_report import Reporter
 from shared.status import ReportStatus
-from shared.store_ports import Entry, KeyValue, ObjectStore
+from shared.store_ports import Entry, KeyValue, ObjectInfo, ObjectStore
 from tests.coordinator.samples import IMAGE, REPOSITORY, build, settings
 from tests.fakes.fake_launcher import FakeLauncher
 from tests.fakes.stores import FakeKeyValue, FakeObjects
@@ -57,6 +57,11 @@ class PlayedStage:
 
     def end(self, status: ReportStatus, code: int = 0, /, **report: Any) -> None:
         """Archive the log, make the last report, and exit."""
+        self.report(status, **report)
+        self.exit(code)
+
+    def report(self, status: ReportStatus, /, **report: Any) -> None:
+        """Archive the log and make the last report."""
         self.objects.put(keys.log_archive(self.context.log_prefix), bytes(self.written))
         last = StageReport(
             status,
@@ -67,7 +72,6 @@ class PlayedStage:
             **report,
         )
         assert self._reporter.finish(last)
-        self.exit(code)
 
     def exit(self, exit_code: int = 0) -> None:
         """End the container."""
@@ -133,11 +137,16 @@ class InterruptedKeyValue(FakeKeyValue):
 
 
 class FlakyObjects(FakeObjects):
-    """A store that can be made to delete nothing."""
+    """A store that can be made to list and to delete nothing."""
 
     def __init__(self) -> None:
         super().__init__()
         self.stuck = False
+
+    def list(self, prefix: str) -> tuple[ObjectInfo, ...]:
+        if self.stuck:
+            raise StoreError("S3 is down")
+        return super().list(prefix)
 
     def delete(self, keys: Iterable[str]) -> None:
         if self.stuck:
@@ -179,11 +188,12 @@ class World:
         """Begin to run Jobs."""
         self._spawn(self._run_jobs)
 
-    def coordinate(self) -> Reconciler:
-        """Start one more coordinator."""
-        feed = BuildFeed(self.kv)
-        retention = Retention(self.store, self.objects, self.settings.retention_builds)
-        reconciler = Reconciler(self.settings, self.kv, self.launcher, feed, retention, self.metrics)
+    def coordinate(self, kv: KeyValue | None = None) -> Reconciler:
+        """Start one more coordinator, which sees the store as `kv` where that is given."""
+        kv = kv or self.kv
+        feed = BuildFeed(kv)
+        retention = Retention(self.store, self.objects, self.settings.retention_builds, self.launcher.release)
+        reconciler = Reconciler(self.settings, kv, self.launcher, feed, retention, self.metrics)
         feed.start()
         reconciler.start()
         self.feeds.append(feed)

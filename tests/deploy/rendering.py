@@ -42,11 +42,12 @@ def rendered(folder: Path) -> Manifests:
 def overlay(target: Path, base: Path, references: Mapping[str, str], more: str = "") -> Path:
     """Write into the folder `target` a kustomization of `base` with these images (name → reference); returns it.
 
-    `more` is appended: further items of `patches:`, indented by two.
+    `more` are the operator's own patches: items of `patches:`, indented by two.
     """
-    target.mkdir(parents=True, exist_ok=True)
-    resources = f"resources: [{os.path.relpath(base.resolve(), target.resolve())}]\n"
-    (target / "kustomization.yaml").write_text(resources + kustomization(references) + more)
+    (target / "images").mkdir(parents=True, exist_ok=True)
+    (target / "images" / "kustomization.yaml").write_text(kustomization(references))
+    whole = f"resources: [{os.path.relpath(base.resolve(), target.resolve())}]\ncomponents: [images]\n"
+    (target / "kustomization.yaml").write_text(whole + (f"patches:\n{more}" if more else ""))
     return target
 
 

@@ -44,6 +44,17 @@ def test_pushed_images_take_the_place_of_all(base: Path, tmp_path: Path) -> None
     assert images(found) | set(stages.values()) == set(REFERENCES.values())
 
 
+def test_what_an_operator_sets_outlives_other_images(tmp_path: Path) -> None:
+    settings = {"KONTINUOUS_URL": "https://ci.example.com", "PIPELINE_NAMESPACES": '{"github.com/acme/*": ["team-a"]}'}
+    patch = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kontinuous", "namespace": "kontinuous"}}
+    more = f"  - patch: |-\n      {json.dumps({**patch, 'data': settings})}\n"
+    for tag in ("1", "2"):
+        references = {name: f"registry.example.com/ci/{name}:{tag}" for name in CLUSTER}
+        data = one(rendered(overlay(tmp_path, DEPLOY / "default", references, more)), "ConfigMap", "kontinuous")["data"]
+        assert data.items() >= settings.items()
+        assert json.loads(data["STAGE_IMAGES"])["command"] == references["command"]
+
+
 def test_the_overlay_of_the_tests_changes_volumes_and_requests_only(manifests: Manifests) -> None:
     found = rendered(TEST_OVERLAY)
     assert [(m["kind"], m["metadata"]["name"]) for m in found] == [

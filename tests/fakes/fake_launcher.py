@@ -30,6 +30,7 @@ class FakeLauncher:
         self.cancelled: list[JobRef] = []
         self.released: list[tuple[str, str]] = []
         self.failure: Exception | None = None
+        self.unlisted: frozenset[str] = frozenset()
         self._states: dict[JobRef, JobState] = {}
         self._logs: dict[JobRef, bytearray] = {}
         self._changed = Condition()

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from docker import DockerClient
+from docker.errors import APIError
 
 from local.engine import Engine
 from tests.e2e.journey import Kontinuous, Running, containers_of, python
@@ -69,7 +70,18 @@ def killed(engine: Engine, container: str) -> Iterator[DockerClient]:
         try:
             yield client
         finally:
-            client.api.start(container)
+            wait_for(lambda: _starts(client, container))
+
+
+def _starts(client: DockerClient, container: str) -> bool:
+    """Start a container; False while what carried its port's traffic has not left the port yet."""
+    try:
+        client.api.start(container)
+    except APIError as error:
+        if "address already in use" not in str(error):
+            raise
+        return False
+    return True
 
 
 @contextmanager

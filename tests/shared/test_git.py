@@ -174,6 +174,36 @@ def test_submodules_come_along_and_another_server_gets_no_credentials(
     assert git(tmp_path / "to/sub", "rev-list", "--count", "HEAD") == "1"
 
 
+def test_a_submodule_that_is_not_on_http_is_the_inputs_fault(server: GitServer, tmp_path: Path) -> None:
+    make_repository(
+        server.folder, "a.git", {".gitmodules": '[submodule "s"]\n\tpath = s\n\turl = git@example.com:a/s.git\n'}
+    )
+    work = server.folder / "a.git.work"
+    (work / "s").mkdir()
+    git(work, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},s")
+    wanted = commit(work, "with a submodule")
+    git(work, "push", "--quiet", str(server.folder / "a.git"), "main")
+    with pytest.raises(InputError, match=r"only HTTP.* in \.gitmodules"):
+        Checkout(server.url("a.git"), wanted, tmp_path / "to").run()
+
+
+@pytest.mark.parametrize("name", ["oauth2-proxy.git", "ssl.git"])
+def test_a_name_like_a_trouble_is_none(server: GitServer, tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="no repository at"):
+        Checkout(server.url(name), "1" * 40, tmp_path / "to").run()
+    wanted = make_repository(server.folder, name, {"file": "1"})
+    Checkout(server.url(name), wanted, tmp_path / "to-2", ref="refs/heads/fix-ssl").run()
+
+
+def test_a_checkout_can_be_cancelled_while_its_git_ends(tmp_path: Path) -> None:
+    checkout = Checkout("http://127.0.0.1:1/a.git", "1" * 40, tmp_path / "to")
+    with subprocess.Popen(["true"], process_group=0) as checkout._child:
+        checkout._child.wait()
+        checkout.cancel()
+    with pytest.raises(Interrupted):
+        checkout.run()
+
+
 def test_everyone_may_write_in_the_clone(server: GitServer, tmp_path: Path) -> None:
     wanted = make_repository(server.folder, "a.git", {"dir/file": "1"})
     Checkout(server.url("a.git"), wanted, tmp_path / "to").run()

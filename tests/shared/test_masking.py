@@ -69,6 +69,19 @@ def test_url_escaped_values_are_masked(escaped: str) -> None:
     assert masked(f"https://u:{escaped}@host".encode(), SECRET) == b"https://u:***@host"
 
 
+@pytest.mark.parametrize(
+    "escaped",
+    [
+        r"p\u0026ss\u003cw\u003eo/d!(1)",  # Go's json.Marshal
+        r"p&ss<w>o\/d!(1)",  # PHP's json_encode
+        "p%26ss%3Cw%3Eo%2Fd!(1)",  # JavaScript's encodeURIComponent
+        "p&ss%3Cw%3Eo%2Fd%21%281%29",  # Go's url.UserPassword
+    ],
+)
+def test_what_other_languages_escape_is_masked(escaped: str) -> None:
+    assert masked(f"a {escaped} b".encode(), b"p&ss<w>o/d!(1)") == b"a *** b"
+
+
 def test_json_escaped_values_are_masked() -> None:
     secret = 'quote " backslash \\ ümlaut'.encode()
     for ascii_only in (True, False):

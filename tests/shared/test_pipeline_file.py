@@ -230,10 +230,16 @@ def test_an_operators_schema_is_held_against_the_params_each_problem_at_its_plac
     assert sorted(lint_text("f", SCAN + params, known).lines) == sorted(f"f:{problem}" for problem in problems)
 
 
-@pytest.mark.parametrize("name", ["PYTHONPATH", "LD_PRELOAD", "PATH", "https_proxy", "KONTINUOUS_BUILD"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PYTHONPATH", "LD_PRELOAD", "PATH", "https_proxy", "KONTINUOUS_BUILD", "SHELLOPTS", "PS4", "BASH_FUNC_curl%%",
+        "OPENSSL_CONF", "_JAVA_OPTIONS", "XDG_CONFIG_HOME", "TAR_OPTIONS", "a b", "1st",
+    ],
+)  # fmt: skip
 def test_no_param_of_an_own_type_steers_the_programs_beside_our_credentials(name: str) -> None:
     known = known_types({"scan": StageType("example.org/scan:1")})
-    assert name in only_problem(f"{SCAN}      params: {{{name}: x}}\n", known)
+    assert name in only_problem(f"{SCAN}      params: {{'{name}': x}}\n", known)
 
 
 @pytest.mark.parametrize("kind", ["command", "docker_build"])
@@ -274,3 +280,9 @@ def test_importing_it_brings_only_yaml_from_outside() -> None:
     outside = {name.partition(".")[0] for name in run.stdout.split()} - set(sys.stdlib_module_names)
     assert {name for name in outside if "cython" not in name} == {"shared", "yaml"}
     assert not {"json", "difflib", "shared.codec", "shared.ports"} & set(run.stdout.split())
+
+
+def test_labels_of_the_selector_alone_are_the_jobs() -> None:
+    text = SCAN.replace("spec:\n", "spec:\n  selector: {matchLabels: {app: shop}}\n", 1)
+    parsed = parse(text, known_types({"scan": StageType("example.org/scan:1")}))
+    assert (parsed.pipeline.labels, parsed.warnings) == ({"app": "shop"}, ())

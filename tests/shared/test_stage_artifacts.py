@@ -1,6 +1,7 @@
 """Artifacts: what the globs name is kept, and nothing from outside of the workspace."""
 
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from shared.artifacts import MOST_LISTED_BYTES, Unkept, find_artifacts, keep_artifacts, opened_inside
 from shared.errors import EXIT_USER
 from shared.status import ReportStatus
-from tests.shared.stage_harness import StageHarness
+from tests.shared.stage_harness import LIMIT_S, StageHarness
+from tests.waiting import wait_for
 
 
 def kept(stage: StageHarness) -> list[str]:
@@ -115,3 +117,52 @@ def test_a_report_lists_only_so_many_artifacts_but_all_are_kept(tmp_path: Path) 
     assert len(put) == 2000
     assert 0 < len(listed) * 50 < MOST_LISTED_BYTES
     assert warnings == [f"2000 artifacts are kept; the report lists the first {len(listed)}"]
+
+
+def test_folders_that_lead_to_each_other_are_not_followed(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.xml").touch()
+    for name in ("a", "b", "c"):
+        for other in ("a", "b", "c"):
+            (tmp_path / name / f"to-{other}").symlink_to(f"../{other}")
+    (tmp_path / "linked.xml").symlink_to("a/report.xml")
+    found = ["a/report.xml", "b/report.xml", "c/report.xml", "linked.xml"]
+    assert find_artifacts(tmp_path, ("**/*.xml",)) == (found, [])
+    assert find_artifacts(tmp_path, ("**/**/report.xml",)) == (found[:3], [])
+    assert find_artifacts(tmp_path, ("a/to-b/*.xml",)) == (["a/to-b/report.xml"], [])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("dist", ["dist/a.txt", "dist/deep/b.bin"]),
+        ("dist/", ["dist/a.txt", "dist/deep/b.bin"]),
+        ("./dist//*.txt", ["dist/a.txt"]),
+        ("*", ["dist/a.txt", "dist/deep/b.bin", "x[1].xml"]),
+        ("x*.xml/", []),
+        ("x[[]1].xml", ["x[1].xml"]),
+        ("**/b.*", ["dist/deep/b.bin"]),
+        ("dist/**", ["dist/a.txt", "dist/deep/b.bin"]),
+        ("dist/**/deep/*", ["dist/deep/b.bin"]),
+        ("dist/a.txt/**/x", []),
+        ("nothing/**", []),
+    ],
+)
+def test_what_a_glob_names(tmp_path: Path, pattern: str, found: list[str]) -> None:
+    (tmp_path / "dist/deep").mkdir(parents=True)
+    for name in ("dist/a.txt", "dist/deep/b.bin", "x[1].xml"):
+        (tmp_path / name).touch()
+    assert find_artifacts(tmp_path, (pattern,)) == (found, [] if found else [pattern])
+
+
+def test_told_to_stop_while_artifacts_are_kept_the_work_has_ended_as_it_did(stage: StageHarness) -> None:
+    stage.serve_repository()
+    stage.context = replace(stage.context, artifacts=("kept.txt",))
+    stage.s3.freeze()
+    process = stage.start("user_fails", "--clone")
+    wait_for(lambda: stage.s3.connections)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=LIMIT_S)
+    assert (stage.report.status, stage.report.exit_code) == (ReportStatus.FAIL, 7)
+    assert any("told to stop while it kept artifacts" in warning for warning in stage.report.warnings)

@@ -47,7 +47,7 @@ def test_params_and_secrets_are_variables_and_our_own_python_is_left_out(
     assert bench.log == b'["x"] kept none ***\n'
 
 
-@pytest.mark.parametrize("name", ["PATH", "LD_PRELOAD", "https_proxy"])
+@pytest.mark.parametrize("name", ["PATH", "LD_PRELOAD", "https_proxy", "SHELLOPTS", "OPENSSL_CONF"])
 @pytest.mark.parametrize("kind", ["scan", "command", "docker_build"])
 def test_no_param_steers_the_program_whatever_type_it_stands_for(bench: Bench, kind: str, name: str) -> None:
     run = bench.run({name: "/elsewhere"}, stage_type=kind)

@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import InputError
 from stage_images._registry import Credentials
-from stage_images.docker_publish.target import credentials_of, tag_of, tags_of, target_of, wants_credentials
+from stage_images.docker_publish.target import credentials_of, familiar, tag_of, tags_of, target_of, wants_credentials
 from tests.stage_images.stage_runs import CONTEXT
 
 LOGIN = {"username": "user", "password": "password"}
@@ -79,3 +79,18 @@ def test_a_name_that_is_no_key_of_a_secret_lists_the_keys(missing: str) -> None:
     params = {"require_credentials": "TRUE", **LOGIN, missing: "nobody"}
     with pytest.raises(InputError, match=f"`{missing}` must be a key .* password, user, zone"):
         credentials_of(params, secrets)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("docker.io/acme/shop@sha256:1", "acme/shop@sha256:1"),
+        ("index.docker.io/acme/shop@sha256:1", "acme/shop@sha256:1"),
+        ("docker.io/library/busybox@sha256:1", "busybox@sha256:1"),
+        ("quay.io/library/shop@sha256:1", "quay.io/library/shop@sha256:1"),
+        ("acme/shop@sha256:1", "acme/shop@sha256:1"),
+    ],
+)
+def test_an_images_name_is_known_in_the_form_in_which_engines_list_it(name: str, shown: str) -> None:
+    """As `reference.FamiliarString` of github.com/distribution/reference has it."""
+    assert familiar(name) == shown

@@ -415,7 +415,13 @@ def test_a_store_that_is_down_is_unavailable(server: Server, path: str) -> None:
     server.kv.down = True
     assert "etcd is down" in error_of(server.ask("GET", path), 503, "unavailable")
     server.kv.down = False
-    assert server.ask("GET", "/readyz").status_code == 200
+    assert server.ask("GET", "/readyz").json() == {"status": "ok"}
+
+
+def test_without_s3_the_coordinator_is_ready_and_says_what_is_missing(server: Server) -> None:
+    server.world.objects.stuck = True
+    assert server.ask("GET", "/readyz").json() == {"status": "there are no logs and artifacts: S3 is down"}
+    server.start_build()
 
 
 def test_an_error_of_ours_is_not_written_to_the_servers_log(

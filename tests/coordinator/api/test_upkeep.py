@@ -25,7 +25,9 @@ def built(door: FrontDoor) -> FrontDoor:
 
 def delete(door: FrontDoor, name: str = "") -> None:
     world = door.server.world
-    upkeep.delete_pipeline(name or str(door.repository), door.server.settings, world.kv, world.objects)
+    upkeep.delete_pipeline(
+        name or str(door.repository), door.server.settings, world.kv, world.objects, world.launcher.release
+    )
 
 
 def test_the_pipeline_of_a_repository_that_is_gone_is_found_and_deleted_with_all_it_left(
