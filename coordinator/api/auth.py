@@ -98,9 +98,8 @@ class AuthPlugin:
             return callback
 
         def checked(*args: Any, **kwargs: Any) -> Any:
-            header = bottle.request.environ.get(
-                "HTTP_AUTHORIZATION", ""
-            )  # Bottle's own getter fails at what is no UTF-8
+            # Bottle's own getter fails at what is no UTF-8.
+            header = bottle.request.environ.get("HTTP_AUTHORIZATION", "")
             bottle.request.environ[IDENTITY] = identify(header, self._secret)
             return callback(*args, **kwargs)
 
