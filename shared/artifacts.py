@@ -35,7 +35,8 @@ def find_artifacts(workspace: Path, globs: tuple[str, ...]) -> tuple[list[str], 
 
 
 def _expand(workspace: Path, pattern: str) -> Iterator[str]:
-    for path in _matches(workspace, "", [part for part in pattern.split("/") if part not in ("", ".")]):
+    start = "/" if pattern.startswith("/") else ""  # what leads out is named when it is opened
+    for path in _matches(workspace, start, [part for part in pattern.split("/") if part not in ("", ".")]):
         if (workspace / path).is_dir() and not (workspace / path).is_symlink():
             yield from _files_below(workspace, path)
         elif not pattern.endswith("/"):
