@@ -1,7 +1,8 @@
 """The builds that are worked on, as the watches show them: looking at one need not ask etcd again and again.
 
 What is read may be older than etcd by the delay of a watch. That does no harm where a compare-and-put follows: it
-fails, and the next read asks etcd. Where the absence of a report decides, `reports_now` asks.
+fails, and the next read asks etcd. Where something is done without one, `build_now` asks, and `reports_now` where the
+absence of a report decides.
 """
 
 from collections import OrderedDict
