@@ -50,6 +50,12 @@ CASES = [
     (["a_test.py"], {}, unittest("-p", "*_test.py")),
     (["tests/a_test.py"], {}, unittest("-s", "tests", "-p", "*_test.py")),
     (["tests/test_a.py"], {"pyproject_toml": "[project]\n[tool.pytest.ini_options]", "requirements_txt": "x"}, PYTEST),
+    (
+        ["test_a.py"],
+        {"package_json": '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"}}'},
+        unittest(),
+    ),
+    (["test_a.py", "Dockerfile.prod.dockerignore"], {}, unittest()),
     (["go.mod"], {"Makefile": "test: build\n\ttrue\n"}, {"image": "golang:1.25", "command": ["make", "test"]}),
     (["go.mod"], {"Makefile": "test := x\nlatest:\n"}, GO_TEST),
 ]

@@ -22,3 +22,14 @@ def test_an_api_server_that_is_away_is_told_in_the_same_words_each_time() -> Non
     assert told[0] == told[1]  # a watch complains only of what is new
     assert "0x" not in told[0]
     assert "\n" not in told[0]
+
+
+def test_a_proxy_of_the_environments_is_asked_for_nothing_of_the_api_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = f"127.0.0.1:{free_port()}"
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, f"http://{proxy}")
+    server = f"127.0.0.1:{free_port()}"
+    with closing(KubeApi(Configuration(host=f"https://{server}"))) as api, pytest.raises(KubeError) as caught:
+        api.call("GET", "/version")
+    assert "refused" in str(caught.value)
+    assert "proxy" not in str(caught.value).lower()

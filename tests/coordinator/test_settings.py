@@ -118,7 +118,9 @@ def test_an_oauth_app_has_an_id_and_a_secret(read: ReadSettings) -> None:
         read(GITHUB_CLIENT_ID="app")
 
 
-@pytest.mark.parametrize("pattern", ["*", "github.com/*", "github.com/*/*", "github.com/acme*", "github.com/ac?e/*"])
+@pytest.mark.parametrize(
+    "pattern", ["*", "github.com/*", "github.com/*/*", "github.com/acme*", "github.com/ac?e/*", "*/shop", "g*/shop"]
+)
 def test_where_all_of_github_may_log_in_only_named_owners_get_namespaces(read: ReadSettings, pattern: str) -> None:
     secrets = {**README_SECRET, "GitHubClientSecret": "app secret"}
     rules = json.dumps({pattern: ["team-a"]})

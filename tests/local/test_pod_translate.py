@@ -52,7 +52,10 @@ USER = {
     "args": ["make", "$(TARGET)"],
     "env": [{"name": "TARGET", "value": "test"}],
     "workingDir": "/workspace",
-    "resources": {"limits": {"memory": "512Mi", "cpu": "1500m"}, "requests": {"cpu": "100m"}},
+    "resources": {
+        "limits": {"memory": "512Mi", "cpu": "1500m", "ephemeral-storage": "1Gi"},
+        "requests": {"cpu": "100m"},
+    },
     "volumeMounts": [{"name": "handoff", "mountPath": "/kontinuous/handoff"}],
 }
 VOLUMES = [

@@ -4,8 +4,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 from local.services import Services
+from shared.errors import EXIT_INTERRUPTED
 from shared.s3_objects import HARDLY_USED
 
 CLIENTS = {"etcd3", "grpc", "google.protobuf", "minio", "urllib3", "requests", "docker", "kubernetes"}
@@ -61,3 +63,20 @@ def test_what_a_stage_does_with_s3_imports_only_what_that_takes(services: Servic
 
 def test_the_names_that_minio_takes_from_what_comes_late_are_all_there() -> None:
     assert set(HARDLY_USED) <= loaded_by(RESOLVE_NAMES)
+
+
+def test_told_to_stop_in_its_first_moments_a_stage_ends_also_as_a_containers_first_process() -> None:
+    program = """
+        import os, signal
+        from contextlib import contextmanager
+        from shared.stage import run_stage
+
+        @contextmanager
+        def told():
+            os.kill(os.getpid(), signal.SIGTERM)
+            yield
+
+        run_stage(lambda run: {}, clone=False, around=told())
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(program)], capture_output=True, timeout=30)
+    assert (done.returncode, done.stderr) == (EXIT_INTERRUPTED, b"")

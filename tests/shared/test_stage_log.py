@@ -1,12 +1,18 @@
 """The stage's log in one process: what is shown when, and that both copies are the same."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from shared.errors import InfrastructureError
+from shared import log_upload
+from shared.errors import InfrastructureError, StoreRefused
+from shared.log_upload import LogUploader
+from shared.patience import Deadline
 from shared.stage_log import StageLog
+from tests.fakes.stores import FakeObjects
+from tests.waiting import wait_for
 
 
 class Shown:
@@ -83,3 +89,23 @@ def test_a_spool_on_a_full_disk_is_the_infrastructures_fault(shown: Shown) -> No
     with pytest.raises(InfrastructureError, match=r"the log cannot be written to .*No space left"):
         shown.log.write(b"x")
     assert (shown.now(), shown.log.size) == (b"", 0)
+
+
+class KeepingObjects(FakeObjects):
+    """A store whose keys may not delete."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        if list(keys):
+            raise StoreRefused("S3 answers AccessDenied")
+
+
+def test_chunks_that_may_not_be_removed_leave_the_archive_whole(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_upload, "CHUNK_SECONDS", 0.05)
+    store = KeepingObjects()
+    uploader = LogUploader(shown.log, lambda: store, "p/log/")
+    uploader.start()
+    shown.log.write(b"a line\n")
+    wait_for(lambda: store.list("p/log/chunk-"))
+    shown.log.close()
+    uploader.finish(Deadline(10))
+    assert b"".join(store.read("p/log/archive")) == b"a line\n"
