@@ -4,6 +4,7 @@ One API call a stage in the common case: the Job's manifest has everything. A Jo
 the one that was wanted, so that a repeated launch, also by another coordinator, does no harm.
 """
 
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
@@ -36,6 +37,8 @@ REMEMBERED = 10_000
 """Of so many builds it is remembered that their Secret was created; to do so again is only a wasted call."""
 REFUSED = (403, 404)
 NOT_FOUND = 404
+
+log = logging.getLogger(__name__)
 
 
 class KubeLauncher:
@@ -168,8 +171,16 @@ class KubeLauncher:
 
 
 def release_secret(api: KubeApi, namespace: str, secret: str) -> None:
-    """Delete a build's Secret; absent is fine."""
-    _delete(api, _secrets_path(namespace), secret, "Background")
+    """Delete a build's Secret; absent is fine.
+
+    Where that is refused, as after a namespace went with our rights in it, the Secret is left: it holds up no build.
+    """
+    try:
+        _delete(api, _secrets_path(namespace), secret, "Background")
+    except KubeError as error:
+        if error.status not in REFUSED:
+            raise
+        log.warning("the Secret %s/%s is left as it is: %s", namespace, secret, error)
 
 
 def _delete(api: KubeApi, path: str, name: str, propagation: str) -> None:

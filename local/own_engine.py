@@ -93,7 +93,10 @@ class Daemon:
         """
         import docker
 
-        with closing(docker.DockerClient(base_url=self.url, timeout=START_S)) as client:
+        from local.engine import engine_errors
+
+        client = docker.DockerClient(base_url=self.url, timeout=START_S)
+        with engine_errors("remove old networks"), closing(client):
             client.networks.prune()
 
     def _forget_address(self) -> None:

@@ -36,7 +36,10 @@ def find_artifacts(workspace: Path, globs: tuple[str, ...]) -> tuple[list[str], 
 
 def _expand(workspace: Path, pattern: str) -> Iterator[str]:
     start = "/" if pattern.startswith("/") else ""  # what leads out is named when it is opened
-    for path in _matches(workspace, start, [part for part in pattern.split("/") if part not in ("", ".")]):
+    parts = [part for part in pattern.split("/") if part not in ("", ".")]
+    # Of `**` after `**` the second says nothing, and would have every folder walked again.
+    parts = [part for before, part in zip(["", *parts], parts, strict=False) if (before, part) != ("**", "**")]
+    for path in _matches(workspace, start, parts):
         if (workspace / path).is_dir() and not (workspace / path).is_symlink():
             yield from _files_below(workspace, path)
         elif not pattern.endswith("/"):

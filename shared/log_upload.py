@@ -57,9 +57,9 @@ class LogUploader:
         self._deadline = deadline
         self._ending.set()
         while not self._ended.wait(min(1.0, deadline.left_s + 0.01)):
-            if deadline.left_s == 0 and self._archived:
-                return
             if deadline.left_s == 0:
+                if self._archived:
+                    return
                 raise StoreError("S3 did not take the log in time")
         if self._error is not None:
             raise self._error
